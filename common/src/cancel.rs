@@ -1,0 +1,227 @@
+//! Cooperative cancellation.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::wait_queue::{Ticket, WaitQueue};
+
+/// Tells work that it should stop, when it asks. Cloneable; a child is cancelled with its parent, not the other
+/// way round.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::CancellationToken;
+///
+/// let server = CancellationToken::new();
+/// let request = server.child_token();
+/// request.cancel();
+/// assert!(request.is_cancelled() && !server.is_cancelled());
+///
+/// let other = server.child_token();
+/// server.cancel();
+/// assert!(other.is_cancelled());
+/// executor_common::block_on(other.cancelled());
+/// ```
+#[derive(Clone)]
+pub struct CancellationToken {
+    node: Arc<Node>,
+}
+
+/// The standard library's `Arc` for the tree: it needs `Weak`, and nothing is published through its counts.
+struct Node {
+    cancelled: AtomicBool,
+    waiters: WaitQueue,
+    /// `None` once the token has been cancelled: a child that comes later is born cancelled.
+    children: Mutex<Option<Vec<Weak<Node>>>>,
+    /// Keeps the way from the root alive where only the grandchild is held.
+    parent: Option<Arc<Node>>,
+}
+
+impl Node {
+    fn new(cancelled: bool, parent: Option<Arc<Node>>) -> Arc<Self> {
+        Arc::new(Self {
+            cancelled: AtomicBool::new(cancelled),
+            waiters: WaitQueue::new(),
+            children: Mutex::new((!cancelled).then(Vec::new)),
+            parent,
+        })
+    }
+
+    fn is_cancelled(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `cancel`, so that work that stops sees why.
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Cancels the node alone; returns its children.
+    fn cancel(&self) -> Vec<Weak<Node>> {
+        // Ordering: Release pairs with the Acquire in `is_cancelled`.
+        self.cancelled.store(true, Ordering::Release);
+        let children = self.children.lock().take().unwrap_or_default();
+        self.waiters.notify_all();
+        children
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Iteratively, so that a long chain of tokens does not need a deep stack.
+        let mut next = self.parent.take();
+        while let Some(node) = next {
+            next = Arc::into_inner(node).and_then(|mut node| node.parent.take());
+        }
+    }
+}
+
+impl CancellationToken {
+    /// A token without a parent.
+    pub fn new() -> Self {
+        Self { node: Node::new(false, None) }
+    }
+
+    /// A token that is cancelled with this one, and on its own.
+    pub fn child_token(&self) -> Self {
+        let mut children = self.node.children.lock();
+        let Some(children) = children.as_mut() else {
+            return Self { node: Node::new(true, None) };
+        };
+        if children.len() == children.capacity() {
+            // Before it grows: children that are gone make room, so that a long-lived parent of many
+            // short-lived children stays small.
+            children.retain(|child| child.strong_count() > 0);
+        }
+        let node = Node::new(false, Some(Arc::clone(&self.node)));
+        children.push(Arc::downgrade(&node));
+        Self { node }
+    }
+
+    /// Cancels this token and its children, and wakes everybody who waits for that.
+    pub fn cancel(&self) {
+        let mut below = self.node.cancel();
+        while let Some(child) = below.pop() {
+            if let Some(child) = child.upgrade() {
+                below.extend(child.cancel());
+            }
+        }
+    }
+
+    /// Whether the token has been cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.node.is_cancelled()
+    }
+
+    /// Waits for the cancellation.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub fn cancelled(&self) -> Cancelled {
+        Cancelled { node: Arc::clone(&self.node), ticket: Ticket::default() }
+    }
+}
+
+impl Default for CancellationToken {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for CancellationToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancellationToken").field("is_cancelled", &self.is_cancelled()).finish()
+    }
+}
+
+/// The future of [`CancellationToken::cancelled`].
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Cancelled {
+    node: Arc<Node>,
+    ticket: Ticket,
+}
+
+impl Future for Cancelled {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if this.node.is_cancelled() {
+            return Poll::Ready(());
+        }
+        this.node.waiters.register(&mut this.ticket, context.waker());
+        // The second look that `WaitQueue::register` asks for.
+        if this.node.is_cancelled() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Cancelled {
+    fn drop(&mut self) {
+        self.node.waiters.leave(&mut self.ticket, true);
+    }
+}
+
+impl fmt::Debug for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cancelled").field("is_cancelled", &self.node.is_cancelled()).finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_of_a_cancelled_token_is_born_cancelled() {
+        let parent = CancellationToken::new();
+        parent.cancel();
+        assert!(parent.child_token().is_cancelled());
+    }
+
+    #[test]
+    fn grandchildren_are_cancelled_too() {
+        let parent = CancellationToken::new();
+        // The token in the middle is held by nobody.
+        let grandchild = parent.child_token().child_token();
+        parent.cancel();
+        assert!(grandchild.is_cancelled());
+    }
+
+    #[test]
+    fn a_long_chain_needs_no_deep_stack() {
+        let root = CancellationToken::new();
+        let mut last = root.child_token();
+        for _ in 0..100_000 {
+            last = last.child_token();
+        }
+        root.cancel();
+        assert!(last.is_cancelled());
+    }
+
+    #[test]
+    fn waiting_threads_wake() {
+        let token = CancellationToken::new();
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let waiting = token.child_token().cancelled();
+                std::thread::spawn(|| crate::block_on(waiting))
+            })
+            .collect();
+        token.cancel();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn children_that_are_gone_leave_no_trace() {
+        let parent = CancellationToken::new();
+        for _ in 0..10_000 {
+            parent.child_token();
+        }
+        assert!(parent.node.children.lock().as_ref().unwrap().len() < 16);
+    }
+}

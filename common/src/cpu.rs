@@ -1,0 +1,29 @@
+//! Which CPUs there are, which of them this process may use, and which thread is where.
+//!
+//! Three sources, each for what it is right about:
+//!
+//! * **How many workers** ([`default_parallelism`]): `std::thread::available_parallelism`. It rounds a cgroup
+//!   quota *down* and takes the smallest quota along the whole cgroup hierarchy. A pool with more threads
+//!   than the quota is throttled by the kernel, all of it at once, for the rest of each period; `num_cpus::get`
+//!   rounds up and reads the leaf cgroup alone, so that it would choose such a pool.
+//! * **What the machine is** ([`physical_cores`]): `num_cpus::get_physical`, which the standard library does not
+//!   have. For reports alone.
+//! * **Where a thread may be pinned** ([`CpuControl`]): the affinity mask itself, by the kernel's CPU numbers. A
+//!   quota is no reason against a CPU, but a mask is.
+
+mod control;
+mod set;
+
+pub use control::{CpuControl, SystemCpus};
+pub use set::{CpuSet, ParseCpuSetError};
+
+/// The number of workers that this process can keep busy: affinity mask and cgroup quota included, at least
+/// one.
+pub fn default_parallelism() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The number of physical cores of the machine, whatever this process may use of them.
+pub fn physical_cores() -> usize {
+    num_cpus::get_physical()
+}

@@ -1,0 +1,48 @@
+//! The task types that `smp-executor` and `amp-executor` share.
+//!
+//! A program written against [`Spawn`] runs on either executor. What it gets back is a [`JoinHandle`], to
+//! block on, to `.await`, or to drop, which detaches the task. A task's panic ends in the handle's
+//! [`JoinError`], or in the executor's `on_panic` hook where the handle is gone; never in the process's end.
+//!
+//! | to | use |
+//! |---|---|
+//! | spawn on either executor | [`Spawn`], [`Role`], [`SpawnError`], [`TrySpawnError`] |
+//! | wait for a task | [`JoinHandle`], [`JoinError`], [`block_on`] |
+//! | stop a task | [`AbortHandle`], [`CancellationToken`] |
+//! | let others go first | [`yield_now`], [`Priority`] |
+//! | see what an executor does | [`ExecutorMetrics`], [`ShutdownReport`] |
+//! | know and choose CPUs | [`cpu`] |
+//! | write an executor | [`closure_task`], [`future_task`], [`Runnable`], [`Schedule`], [`TaskRegistry`], [`Parker`], [`sync`] |
+
+mod block_on;
+mod cancel;
+pub mod cpu;
+mod metrics;
+pub mod panic;
+mod park;
+mod priority;
+mod role;
+mod shutdown;
+mod spawn;
+pub mod sync;
+mod task;
+mod wait_queue;
+mod yield_now;
+
+pub use block_on::block_on;
+pub use cancel::{CancellationToken, Cancelled};
+pub use metrics::{
+    ExecutorMetrics, RoleMetrics, WorkerCounters, WorkerMetrics, imbalance, utilisation,
+};
+pub use park::{Parker, Unparker};
+pub use priority::Priority;
+pub use role::Role;
+pub use shutdown::ShutdownReport;
+pub use spawn::{Spawn, SpawnError, TrySpawnError};
+pub use task::{
+    AbortHandle, DomainId, JoinError, JoinHandle, PanicHook, RunOutcome, Runnable, Schedule,
+    TaskId, TaskPanic, TaskRegistry, closure_task, current_domain, current_task, enter_domain,
+    future_task, reclaim_closure,
+};
+pub use wait_queue::{Ticket, WaitQueue};
+pub use yield_now::{YieldNow, yield_now};

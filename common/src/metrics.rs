@@ -1,0 +1,257 @@
+//! What executors count, and how they show it.
+//!
+//! The counters are statistics: each worker writes its own without a read-modify-write, and a snapshot
+//! may be a few tasks behind.
+
+use std::time::{Duration, Instant};
+
+use crate::role::Role;
+use crate::sync::Counter;
+
+/// A snapshot of an executor.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ExecutorMetrics {
+    /// Since the executor was built.
+    pub uptime: Duration,
+    /// One entry per worker.
+    pub workers: Vec<WorkerMetrics>,
+    /// One entry per role: all of an AMP executor's, and those that an SMP executor has seen as labels.
+    pub roles: Vec<RoleMetrics>,
+    /// Tasks that wait in queues no worker owns.
+    pub global_queue_depth: usize,
+    /// Futures that have been accepted and are not done.
+    pub live_futures: usize,
+}
+
+/// A snapshot of one worker.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct WorkerMetrics {
+    /// Its number in the executor.
+    pub index: usize,
+    /// The role it works for, in an AMP executor.
+    pub role: Option<Role>,
+    /// Closures run and futures polled.
+    pub tasks_run: u64,
+    /// Of those, how many panicked.
+    pub panics: u64,
+    /// Tasks that were cancelled when their turn came.
+    pub cancelled: u64,
+    /// Queue entries whose task a waiting handle had already run.
+    pub claimed: u64,
+    /// Tasks taken from other workers.
+    pub steals: u64,
+    /// Looks at another worker's queue that was not empty.
+    pub steal_attempts: u64,
+    /// Times it went to sleep.
+    pub parks: u64,
+    /// Times it was woken.
+    pub wakes: u64,
+    /// Time between finding work and running out of it.
+    pub busy: Duration,
+    /// Tasks in its own queue.
+    pub queue_depth: usize,
+}
+
+/// A snapshot of one role.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct RoleMetrics {
+    /// The role.
+    pub role: Option<Role>,
+    /// Workers that serve it.
+    pub workers: usize,
+    /// Tasks that wait for it. Not known for a label of an SMP executor, where it is zero.
+    pub queue_depth: usize,
+    /// Room in its channel; zero where there is no bound.
+    pub capacity: usize,
+    /// Tasks accepted.
+    pub admitted: u64,
+    /// Tasks turned away for want of room.
+    pub rejected: u64,
+    /// Closures run and futures polled.
+    pub tasks_run: u64,
+    /// Time its workers were busy; of a label, the time its tasks ran.
+    pub busy: Duration,
+    /// Busy time divided by uptime and number of workers.
+    pub utilisation: f64,
+}
+
+impl ExecutorMetrics {
+    /// The busiest worker's busy time divided by the mean: 1 is balanced, the number of workers is the worst.
+    /// 1 where nobody was busy.
+    pub fn imbalance(&self) -> f64 {
+        imbalance(self.workers.iter().map(|worker| worker.busy))
+    }
+
+    /// Busy time of all workers divided by uptime and number of workers.
+    pub fn utilisation(&self) -> f64 {
+        let busy = self.workers.iter().map(|worker| worker.busy).sum();
+        utilisation(busy, self.uptime, self.workers.len())
+    }
+
+    /// Closures run and futures polled, by all workers.
+    pub fn tasks_run(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.tasks_run).sum()
+    }
+
+    /// The entry of `role`.
+    pub fn role(&self, role: Role) -> Option<&RoleMetrics> {
+        self.roles.iter().find(|entry| entry.role == Some(role))
+    }
+}
+
+/// Maximum divided by mean; 1 where all are zero.
+pub fn imbalance(busy: impl Iterator<Item = Duration>) -> f64 {
+    let (mut max, mut sum, mut count) = (Duration::ZERO, Duration::ZERO, 0_u32);
+    for each in busy {
+        max = max.max(each);
+        sum += each;
+        count += 1;
+    }
+    if sum.is_zero() { 1.0 } else { max.as_secs_f64() * f64::from(count) / sum.as_secs_f64() }
+}
+
+/// Busy time divided by the time that was there; 0 where there was none.
+pub fn utilisation(busy: Duration, uptime: Duration, workers: usize) -> f64 {
+    let there = uptime.as_secs_f64() * workers as f64;
+    if there > 0.0 { busy.as_secs_f64() / there } else { 0.0 }
+}
+
+/// A worker's counters. The worker alone writes them, except where a method says otherwise.
+#[derive(Debug)]
+pub struct WorkerCounters {
+    epoch: Instant,
+    /// Closures run and futures polled.
+    pub tasks_run: Counter,
+    /// Tasks that panicked.
+    pub panics: Counter,
+    /// Tasks that were cancelled when their turn came.
+    pub cancelled: Counter,
+    /// Queue entries whose task a waiting handle had already run.
+    pub claimed: Counter,
+    /// Tasks taken from other workers.
+    pub steals: Counter,
+    /// Looks at another worker's queue that was not empty.
+    pub steal_attempts: Counter,
+    /// Times it went to sleep.
+    pub parks: Counter,
+    /// Times it was woken.
+    pub wakes: Counter,
+    busy_ns: Counter,
+    /// When the present busy time began, in nanoseconds since the epoch, plus one. Zero while idle.
+    busy_since_ns: Counter,
+}
+
+impl WorkerCounters {
+    /// All zero. `epoch` is when the executor was built.
+    pub fn new(epoch: Instant) -> Self {
+        Self {
+            epoch,
+            tasks_run: Counter::new(),
+            panics: Counter::new(),
+            cancelled: Counter::new(),
+            claimed: Counter::new(),
+            steals: Counter::new(),
+            steal_attempts: Counter::new(),
+            parks: Counter::new(),
+            wakes: Counter::new(),
+            busy_ns: Counter::new(),
+            busy_since_ns: Counter::new(),
+        }
+    }
+
+    /// The worker has found something to do. Does nothing while it is busy already.
+    pub fn begin_busy(&self) {
+        if self.busy_since_ns.get() == 0 {
+            self.busy_since_ns.set(self.now_ns() + 1);
+        }
+    }
+
+    /// The worker has run out of work. Does nothing while it is idle already.
+    pub fn end_busy(&self) {
+        let since = self.busy_since_ns.get();
+        if since != 0 {
+            self.busy_ns.add_owned((self.now_ns() + 1).saturating_sub(since));
+            self.busy_since_ns.set(0);
+        }
+    }
+
+    /// Whether the worker is between [`WorkerCounters::begin_busy`] and [`WorkerCounters::end_busy`].
+    pub fn is_busy(&self) -> bool {
+        self.busy_since_ns.get() != 0
+    }
+
+    /// Counts what became of a queue entry.
+    pub fn count(&self, outcome: &crate::task::RunOutcome) {
+        use crate::task::RunOutcome;
+        match outcome {
+            RunOutcome::Finished | RunOutcome::Suspended | RunOutcome::Yielded(_) => {
+                self.tasks_run.add_owned(1);
+            }
+            RunOutcome::Panicked => {
+                self.tasks_run.add_owned(1);
+                self.panics.add_owned(1);
+            }
+            RunOutcome::Cancelled => self.cancelled.add_owned(1),
+            RunOutcome::Stale => self.claimed.add_owned(1),
+        }
+    }
+
+    /// A snapshot. `index`, `role` and `queue_depth` are the caller's to fill in.
+    pub fn snapshot(&self) -> WorkerMetrics {
+        let since = self.busy_since_ns.get();
+        let current = if since == 0 { 0 } else { (self.now_ns() + 1).saturating_sub(since) };
+        WorkerMetrics {
+            index: 0,
+            role: None,
+            tasks_run: self.tasks_run.get(),
+            panics: self.panics.get(),
+            cancelled: self.cancelled.get(),
+            claimed: self.claimed.get(),
+            steals: self.steals.get(),
+            steal_attempts: self.steal_attempts.get(),
+            parks: self.parks.get(),
+            wakes: self.wakes.get(),
+            busy: Duration::from_nanos(self.busy_ns.get() + current),
+            queue_depth: 0,
+        }
+    }
+
+    fn now_ns(&self) -> u64 {
+        // 584 years fit.
+        self.epoch.elapsed().as_nanos() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imbalance_is_the_maximum_over_the_mean() {
+        let seconds = |list: &[u64]| imbalance(list.iter().map(|s| Duration::from_secs(*s)));
+        assert_eq!(seconds(&[]), 1.0);
+        assert_eq!(seconds(&[0, 0]), 1.0);
+        assert_eq!(seconds(&[3, 3, 3]), 1.0);
+        assert_eq!(seconds(&[4, 0]), 2.0);
+    }
+
+    #[test]
+    fn busy_time_counts_while_it_runs() {
+        let counters = WorkerCounters::new(Instant::now());
+        counters.end_busy();
+        assert_eq!(counters.snapshot().busy, Duration::ZERO);
+        counters.begin_busy();
+        counters.begin_busy();
+        while counters.snapshot().busy.is_zero() {}
+        counters.end_busy();
+        let busy = counters.snapshot().busy;
+        assert!(!busy.is_zero());
+        assert_eq!(counters.snapshot().busy, busy, "idle time does not count");
+    }
+}

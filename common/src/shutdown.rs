@@ -1,0 +1,36 @@
+//! What a shutdown reports.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What became of an executor's tasks between the call of a shutdown and its return.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[must_use = "the report says whether anything was lost or left running"]
+pub struct ShutdownReport {
+    /// Tasks that ended by themselves, panics included.
+    pub ran: u64,
+    /// Tasks that were cancelled before they ended.
+    pub cancelled: u64,
+    /// Tasks that still held their thread when the time was up. Their threads end when they do.
+    pub still_running: u64,
+    /// How long the shutdown took.
+    pub elapsed: Duration,
+}
+
+impl ShutdownReport {
+    /// Whether everything that had been accepted ran to its end.
+    pub fn is_clean(&self) -> bool {
+        self.cancelled == 0 && self.still_running == 0
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} ran, {} cancelled, {} still running, after {:?}",
+            self.ran, self.cancelled, self.still_running, self.elapsed
+        )
+    }
+}

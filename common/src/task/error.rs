@@ -1,0 +1,131 @@
+//! Why a task has no output.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+
+use super::hook::TaskPanic;
+use super::id::TaskId;
+
+/// Why [`JoinHandle`](super::JoinHandle) has no output to give.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{DomainId, closure_task};
+///
+/// let (runnable, handle) = closure_task(DomainId::unique(), || panic!("no disk"));
+/// runnable.run();
+/// let error = handle.join().unwrap_err();
+/// assert!(error.is_panic());
+/// assert!(error.to_string().contains("no disk"));
+/// ```
+pub struct JoinError {
+    id: TaskId,
+    kind: Kind,
+}
+
+enum Kind {
+    Cancelled,
+    SelfJoin,
+    Panic { text: Box<str>, payload: SyncPayload },
+}
+
+/// A panic payload that can be moved out and not looked at.
+struct SyncPayload(Box<dyn Any + Send>);
+
+// SAFETY: no method hands out `&Box<dyn Any + Send>` or looks through it; a shared reference to the
+// wrapper can do nothing with the payload. Moving it out takes the wrapper by value, which needs `Send`.
+unsafe impl Sync for SyncPayload {}
+
+/// The part of a [`JoinError`] that the task's cell stores; the id is in its header.
+pub(crate) enum Failure {
+    Cancelled,
+    Panic(TaskPanic),
+}
+
+impl JoinError {
+    pub(crate) fn new(id: TaskId, failure: Failure) -> Self {
+        let kind = match failure {
+            Failure::Cancelled => Kind::Cancelled,
+            Failure::Panic(panic) => Kind::Panic {
+                text: panic.message().into(),
+                payload: SyncPayload(panic.into_payload()),
+            },
+        };
+        Self { id, kind }
+    }
+
+    pub(crate) fn self_join(id: TaskId) -> Self {
+        Self { id, kind: Kind::SelfJoin }
+    }
+
+    /// True if the task panicked, while it ran or in a destructor.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.kind, Kind::Panic { .. })
+    }
+
+    /// True if the task was aborted, or its executor ended first.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.kind, Kind::Cancelled)
+    }
+
+    /// True if the handle was waited on from within its own task, which could never have ended.
+    pub fn is_self_join(&self) -> bool {
+        matches!(self.kind, Kind::SelfJoin)
+    }
+
+    /// The panic's payload, for `std::panic::resume_unwind`.
+    ///
+    /// # Panics
+    ///
+    /// If the error is not a panic; [`JoinError::try_into_panic`] asks first.
+    #[track_caller]
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        match self.try_into_panic() {
+            Ok(payload) => payload,
+            Err(error) => panic!("into_panic on a JoinError that is no panic: {error}"),
+        }
+    }
+
+    /// The panic's payload.
+    ///
+    /// # Errors
+    ///
+    /// The error itself, if it is not a panic.
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
+        match self.kind {
+            Kind::Panic { payload, .. } => Ok(payload.0),
+            kind => Err(Self { kind, ..self }),
+        }
+    }
+
+    /// The task that has no output.
+    pub fn task_id(&self) -> TaskId {
+        self.id
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Cancelled => write!(f, "task {} was cancelled", self.id),
+            Kind::SelfJoin => write!(f, "task {} was joined from within itself", self.id),
+            Kind::Panic { text, .. } => write!(f, "task {} panicked: {text}", self.id),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+impl From<JoinError> for io::Error {
+    fn from(error: JoinError) -> Self {
+        io::Error::other(error)
+    }
+}

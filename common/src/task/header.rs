@@ -1,0 +1,70 @@
+//! What every task has, whatever it computes.
+
+use std::any::Any;
+use std::ptr::NonNull;
+use std::task::Waker;
+
+use super::id::{DomainId, TaskId};
+use super::registry::Links;
+use super::runnable::Runnable;
+use super::state::State;
+use crate::sync::UnsafeCell;
+
+/// The first field of every cell. Field rules: module documentation of [`crate::task`].
+#[repr(C)]
+pub(crate) struct Header {
+    pub(crate) state: State,
+    pub(crate) vtable: &'static Vtable,
+    pub(crate) id: TaskId,
+    pub(crate) domain: DomainId,
+    /// Guarded by JOIN_WAKER, JOIN_INTEREST and COMPLETE.
+    pub(crate) join_waker: UnsafeCell<Option<Waker>>,
+}
+
+/// The first field of a future's cell.
+#[repr(C)]
+pub(crate) struct FutureHeader {
+    pub(crate) header: Header,
+    /// Guarded by the lock of the registry's shard.
+    pub(crate) links: UnsafeCell<Links>,
+}
+
+/// How a step of the task ended.
+pub(crate) enum Stepped {
+    /// The future waits.
+    Pending,
+    /// The stage holds the output.
+    Done {
+        /// The output is a panic.
+        panicked: bool,
+    },
+}
+
+/// The typed half of a cell, behind pointers.
+///
+/// All functions take the address of a live cell of the type that the vtable was made for. Those marked
+/// (stage) need the right to touch the stage besides.
+pub(crate) struct Vtable {
+    /// Runs the closure, or polls the future once. (stage)
+    pub(crate) step: unsafe fn(NonNull<Header>) -> Stepped,
+    /// Drops the closure or future and puts `Cancelled` in its place, or the panic of its destructor.
+    /// (stage)
+    pub(crate) cancel: unsafe fn(NonNull<Header>),
+    /// Moves the output to `*mut Result<T, JoinError>`. (stage)
+    pub(crate) take_output: unsafe fn(NonNull<Header>, *mut ()),
+    /// Drops the output: a panic goes to the hook, what a destructor throws goes back. (stage)
+    pub(crate) drop_output: unsafe fn(NonNull<Header>) -> Option<Box<dyn Any + Send>>,
+    /// Frees the cell. No reference is left.
+    pub(crate) free: unsafe fn(NonNull<Header>),
+    /// What only futures need.
+    pub(crate) future: Option<&'static FutureVtable>,
+}
+
+/// The typed half of a future's cell.
+pub(crate) struct FutureVtable {
+    /// Gives the task to its scheduler.
+    pub(crate) schedule: unsafe fn(Runnable),
+    /// Takes the task out of its scheduler's registry. True if it was in, so that the registry's
+    /// reference is the caller's now.
+    pub(crate) unregister: unsafe fn(NonNull<Header>) -> bool,
+}

@@ -1,0 +1,78 @@
+//! Panics that no handle takes.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+
+use super::id::TaskId;
+use crate::panic::{caught, discard, payload_text};
+
+/// What an executor does with the panic of a task whose handle is gone.
+pub type PanicHook = Arc<dyn Fn(TaskPanic) + Send + Sync>;
+
+crate::sync::thread_local! {
+    /// The hook of the executor that the calling thread works for.
+    static HOOK: RefCell<Option<PanicHook>> = const { RefCell::new(None) };
+}
+
+/// Makes `hook` the one for panics on the calling thread.
+pub(super) fn set_hook(hook: Option<PanicHook>) {
+    HOOK.with(|current| *current.borrow_mut() = hook);
+}
+
+/// A task's panic.
+///
+/// It keeps the hook of the executor on which it happened: the handle may be dropped much later, by any
+/// thread, and the panic must not get lost then.
+pub struct TaskPanic {
+    task: TaskId,
+    payload: Box<dyn Any + Send>,
+    hook: Option<PanicHook>,
+}
+
+impl TaskPanic {
+    /// A panic that has just been caught on this thread.
+    pub(super) fn catch(task: TaskId, payload: Box<dyn Any + Send>) -> Self {
+        let hook = HOOK.try_with(|hook| hook.borrow().clone()).ok().flatten();
+        Self { task, payload, hook }
+    }
+
+    /// Tells the hook. The hook is foreign code: its own panic ends here.
+    pub(super) fn report(mut self) {
+        let thrown = match self.hook.take() {
+            Some(hook) => caught(move || hook(self)).err(),
+            None => Some(self.payload),
+        };
+        if let Some(payload) = thrown {
+            discard(payload);
+        }
+    }
+
+    /// The task that panicked.
+    pub fn task_id(&self) -> TaskId {
+        self.task
+    }
+
+    /// What the panic said, where it said something in text.
+    pub fn message(&self) -> &str {
+        payload_text(&*self.payload)
+    }
+
+    /// The payload, for `std::panic::resume_unwind` elsewhere.
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.payload
+    }
+}
+
+impl fmt::Display for TaskPanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {} panicked: {}", self.task, self.message())
+    }
+}
+
+impl fmt::Debug for TaskPanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskPanic({self})")
+    }
+}

@@ -1,0 +1,75 @@
+//! Identity of tasks and of the places where they run.
+
+use std::fmt;
+
+use crate::sync::{IdBlock, UniqueIds};
+
+static TASK_IDS: UniqueIds = UniqueIds::new();
+static DOMAIN_IDS: UniqueIds = UniqueIds::new();
+
+std::thread_local! {
+    static BLOCK: IdBlock = const { IdBlock::new() };
+}
+
+/// Names a task; unique in the process, never reused.
+///
+/// Ids grow along each thread's spawns. Between threads their order says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct TaskId(u64);
+
+impl TaskId {
+    pub(crate) fn next() -> Self {
+        let id = BLOCK.try_with(|block| TASK_IDS.next(block));
+        // During a thread's own destructors its block is gone.
+        Self(id.unwrap_or_else(|_| TASK_IDS.next_single()))
+    }
+
+    /// The number itself, for logs and traces.
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A set of threads that may run the same tasks: one SMP pool, or the workers of one AMP role.
+///
+/// A thread that waits for a task may run it in place exactly if both belong to the same domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DomainId(u64);
+
+impl DomainId {
+    /// The domain of threads that belong to no executor. No task carries it.
+    pub const NONE: Self = Self(0);
+
+    /// A new domain.
+    pub fn unique() -> Self {
+        Self(DOMAIN_IDS.next_single())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_are_unique_across_threads_and_blocks() {
+        let per_thread = 2 * UniqueIds::BLOCK as usize + 3;
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                std::thread::spawn(move || {
+                    (0..per_thread).map(|_| TaskId::next()).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let all: HashSet<_> = threads.into_iter().flat_map(|t| t.join().unwrap()).collect();
+        assert_eq!(all.len(), 4 * per_thread);
+        assert!(!all.contains(&TaskId(0)), "zero is never handed out");
+    }
+}

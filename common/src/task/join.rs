@@ -1,0 +1,210 @@
+//! The way to a task's output.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::abort::AbortHandle;
+use super::error::JoinError;
+use super::id::TaskId;
+use super::raw::RawTask;
+use super::runnable::{RunOutcome, Runnable};
+use super::running::{current_domain, is_running_here};
+use crate::block_on::{block_on, block_on_until};
+use crate::panic::discard;
+
+/// Waits for a task and takes its output. Dropping it **detaches** the task, which runs on.
+///
+/// The handle is a future too, so that one task waits for another by `.await`, whichever executor that
+/// runs on. When it reports completion, the closure or future has been dropped.
+///
+/// # Cancel safety
+///
+/// Polling the handle and dropping it loses nothing but the output. `join_timeout` hands the handle back.
+///
+/// # Examples
+///
+/// ```
+/// # use executor_common::{DomainId, JoinHandle, block_on, closure_task};
+/// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+/// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+/// #     std::thread::spawn(|| runnable.run());
+/// #     handle
+/// # }
+/// let handle = spawn(|| 6 * 7);
+/// assert_eq!(handle.join().unwrap(), 42);
+///
+/// let handle = spawn(|| "awaited");
+/// assert_eq!(block_on(handle).unwrap(), "awaited");
+/// ```
+pub struct JoinHandle<T> {
+    task: RawTask,
+    _output: PhantomData<T>,
+}
+
+// SAFETY: the handle moves a `T` out of the cell on whichever thread it is on, hence `T: Send`; the rest
+// of the cell may be used from any thread.
+unsafe impl<T: Send> Send for JoinHandle<T> {}
+// SAFETY: through a shared reference only the state word is reached, no `T`.
+unsafe impl<T: Send> Sync for JoinHandle<T> {}
+impl<T> UnwindSafe for JoinHandle<T> {}
+impl<T> RefUnwindSafe for JoinHandle<T> {}
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    /// # Safety
+    ///
+    /// The caller hands over one reference, JOIN_INTEREST is set and no other handle exists; the task's
+    /// output is a `T`.
+    pub(super) unsafe fn from_raw_task(task: RawTask) -> Self {
+        Self { task, _output: PhantomData }
+    }
+
+    /// Blocks the calling thread until the task is done, and returns its output.
+    ///
+    /// On a worker that may run the task, a task that has not started runs in place, so that waiting for
+    /// queued work does not need a free worker.
+    ///
+    /// # Errors
+    ///
+    /// The task panicked, was cancelled, or is the one that the calling thread runs.
+    pub fn join(self) -> Result<T, JoinError> {
+        self.run_in_place();
+        block_on(self)
+    }
+
+    /// As [`JoinHandle::join`], for at most `timeout`.
+    ///
+    /// A task that runs in place is not interrupted when the time is up.
+    ///
+    /// # Errors
+    ///
+    /// The outer error is the handle itself: the task is not done yet.
+    pub fn join_timeout(mut self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
+        self.run_in_place();
+        let Some(deadline) = Instant::now().checked_add(timeout) else { return Ok(self.join()) };
+        match block_on_until(pin!(&mut self), deadline) {
+            Poll::Ready(result) => Ok(result),
+            Poll::Pending => Err(self),
+        }
+    }
+
+    /// Asks for cancellation; see [`AbortHandle`].
+    pub fn abort(&self) {
+        self.task.abort();
+    }
+
+    /// A handle for cancellation that lives independently of this one.
+    pub fn abort_handle(&self) -> AbortHandle {
+        self.task.header().state.add_reference();
+        AbortHandle::new(self.task)
+    }
+
+    /// Whether the task is done, cancelled included.
+    pub fn is_finished(&self) -> bool {
+        self.task.header().state.load().is_complete()
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> TaskId {
+        self.task.header().id
+    }
+
+    /// Runs the task on this thread if it waits in a queue of the thread's own domain.
+    fn run_in_place(&self) {
+        let header = self.task.header();
+        if header.domain != current_domain() || !header.state.load().is_notified() {
+            return;
+        }
+        header.state.add_reference();
+        // SAFETY: the reference just made; where the queue's entry gets its turn first, this one is
+        // stale, and the other way round.
+        let mut turn = unsafe { Runnable::from_raw_task(self.task) };
+        while let RunOutcome::Yielded(again) = turn.run() {
+            turn = again;
+        }
+    }
+
+    /// Takes the output. The caller has seen COMPLETE.
+    fn take_output(&mut self) -> Result<T, JoinError> {
+        let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
+        let out = output.as_mut_ptr().cast::<()>();
+        // SAFETY: after COMPLETE the stage belongs to the handle; `T` is the output type (invariant of
+        // `from_raw_task`), so that `out` has room for what is written.
+        unsafe { (self.task.header().vtable.take_output)(self.task.as_ptr(), out) };
+        // SAFETY: `take_output` has written it.
+        unsafe { output.assume_init() }
+    }
+
+    /// Sees to it that `waker` is woken at completion. False if the task is complete already.
+    fn register(&mut self, waker: &Waker) -> bool {
+        let state = &self.task.header().state;
+        if state.load().has_join_waker() {
+            let same = self.task.header().join_waker.with(|current| {
+                // SAFETY: while JOIN_WAKER is set nobody writes the field, and the only one who could
+                // clear it before completion is this handle.
+                let current = unsafe { &*current };
+                current.as_ref().is_some_and(|current| current.will_wake(waker))
+            });
+            if same {
+                return !state.load().is_complete();
+            }
+            if state.take_back_join_waker().is_err() {
+                return false;
+            }
+        }
+        // JOIN_WAKER is clear: the field is the handle's.
+        self.task.replace_join_waker(Some(waker.clone()));
+        if state.publish_join_waker().is_err() {
+            self.task.drop_join_waker();
+            return false;
+        }
+        true
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.task.header().state.load().is_complete() {
+            return Poll::Ready(self.take_output());
+        }
+        if is_running_here(self.id()) {
+            return Poll::Ready(Err(JoinError::self_join(self.id())));
+        }
+        if self.register(context.waker()) { Poll::Pending } else { Poll::Ready(self.take_output()) }
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        let state = &self.task.header().state;
+        if state.detach_unstarted() {
+            return;
+        }
+        let left = state.drop_join_interest();
+        if left.drop_waker {
+            self.task.drop_join_waker();
+        }
+        let thrown = if left.drop_output { self.task.drop_output() } else { None };
+        self.task.release();
+        match thrown {
+            // The output's destructor ran on this thread, so its panic is this thread's.
+            Some(payload) if !std::thread::panicking() => resume_unwind(payload),
+            Some(payload) => discard(payload),
+            None => {}
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JoinHandle").field(&self.task).finish()
+    }
+}

@@ -1,0 +1,223 @@
+//! The address of a cell, and what can be done with it whatever its type.
+
+use std::any::Any;
+use std::fmt;
+use std::ptr::NonNull;
+use std::task::Waker;
+
+use super::header::{FutureHeader, Header, Stepped};
+use super::hook::TaskPanic;
+use super::runnable::{RunOutcome, Runnable};
+use super::running::within_task;
+use super::state::{ToComplete, ToIdle, ToNotified, ToRunning};
+use crate::panic::{caught, discard};
+
+/// The address of a live cell.
+///
+/// Invariant: whoever holds a `RawTask` holds a reference of the cell, or borrows from somebody who does,
+/// for as long as it uses it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RawTask(NonNull<Header>);
+
+impl RawTask {
+    /// # Safety
+    ///
+    /// `header` is the address of a live cell, with provenance over all of it.
+    pub(crate) unsafe fn new(header: NonNull<Header>) -> Self {
+        Self(header)
+    }
+
+    pub(crate) fn as_ptr(self) -> NonNull<Header> {
+        self.0
+    }
+
+    pub(crate) fn header<'a>(self) -> &'a Header {
+        // SAFETY: the cell is live (invariant of `RawTask`); its header is only ever borrowed shared,
+        // and what changes in it is in cells.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The links of a future's cell. `None` for a closure's.
+    pub(super) fn future_header<'a>(self) -> Option<&'a FutureHeader> {
+        self.header().vtable.future?;
+        // SAFETY: a cell whose vtable has a future part starts with a `FutureHeader` (`cell.rs`), of
+        // which `Header` is the first field; shared borrow as in `header`.
+        Some(unsafe { self.0.cast::<FutureHeader>().as_ref() })
+    }
+
+    /// Gives up one reference.
+    pub(crate) fn release(self) {
+        if self.header().state.release_reference() {
+            self.free();
+        }
+    }
+
+    fn free(self) {
+        // SAFETY: the last reference is gone, so that nobody else can reach the cell.
+        unsafe { (self.header().vtable.free)(self.0) }
+    }
+
+    /// A queue entry's turn: runs, cancels or ignores the task. Takes over one reference.
+    pub(crate) fn run(self) -> RunOutcome {
+        match self.header().state.to_running() {
+            ToRunning::Run => self.step(),
+            ToRunning::Cancel => self.cancel_running(),
+            ToRunning::Stale => {
+                self.release();
+                RunOutcome::Stale
+            }
+        }
+    }
+
+    /// A queue entry is dropped: the task must not wait for a run that never comes. Takes over one
+    /// reference.
+    pub(super) fn cancel_queued(self) -> RunOutcome {
+        match self.header().state.to_running() {
+            ToRunning::Run | ToRunning::Cancel => self.cancel_running(),
+            ToRunning::Stale => {
+                self.release();
+                RunOutcome::Stale
+            }
+        }
+    }
+
+    fn step(self) -> RunOutcome {
+        let stepped = within_task(self.header().id, || {
+            // SAFETY: RUNNING was set by the caller, so that the stage is this thread's.
+            unsafe { (self.header().vtable.step)(self.0) }
+        });
+        match stepped {
+            Stepped::Done { panicked } => {
+                self.complete(if panicked { RunOutcome::Panicked } else { RunOutcome::Finished })
+            }
+            Stepped::Pending => match self.header().state.to_idle() {
+                ToIdle::Suspended => {
+                    self.release();
+                    RunOutcome::Suspended
+                }
+                ToIdle::Reschedule => {
+                    // SAFETY: the runner's reference goes into the new entry; NOTIFIED is set.
+                    RunOutcome::Yielded(unsafe { Runnable::from_raw_task(self) })
+                }
+                ToIdle::Cancel => self.cancel_running(),
+            },
+        }
+    }
+
+    fn cancel_running(self) -> RunOutcome {
+        within_task(self.header().id, || {
+            // SAFETY: RUNNING was set by the caller, so that the stage is this thread's.
+            unsafe { (self.header().vtable.cancel)(self.0) };
+        });
+        self.complete(RunOutcome::Cancelled)
+    }
+
+    /// The stage holds the output: hands it on and gives up the runner's reference.
+    fn complete(self, outcome: RunOutcome) -> RunOutcome {
+        let header = self.header();
+        if let Some(future) = header.vtable.future {
+            // SAFETY: a live cell of the vtable's type.
+            if unsafe { (future.unregister)(self.0) } {
+                // Not the last: the runner has its own.
+                self.release();
+            }
+        }
+        match header.state.to_complete() {
+            // The cell may be gone from here on.
+            ToComplete::Handed => outcome,
+            ToComplete::WakeJoiner => {
+                self.wake_joiner();
+                self.release();
+                outcome
+            }
+            ToComplete::Unwanted => {
+                let id = header.id;
+                let thrown = self.drop_output();
+                self.release();
+                match thrown {
+                    None => outcome,
+                    Some(payload) => {
+                        TaskPanic::catch(id, payload).report();
+                        RunOutcome::Panicked
+                    }
+                }
+            }
+        }
+    }
+
+    fn wake_joiner(self) {
+        let header = self.header();
+        header.join_waker.with(|waker| {
+            // SAFETY: JOIN_WAKER was set together with COMPLETE, so that nobody writes the field until
+            // it is given back below, and the handle published it before.
+            let waker = unsafe { &*waker };
+            if let Some(waker) = waker {
+                // A waker is foreign code; its panic must not end a worker.
+                if let Err(payload) = caught(|| waker.wake_by_ref()) {
+                    discard(payload);
+                }
+            }
+        });
+        if header.state.return_join_waker() {
+            self.drop_join_waker();
+        }
+    }
+
+    /// Drops the join waker. The caller owns the field.
+    pub(super) fn drop_join_waker(self) {
+        self.replace_join_waker(None);
+    }
+
+    /// Writes the join waker. The caller owns the field.
+    pub(super) fn replace_join_waker(self, waker: Option<Waker>) {
+        let old = self.header().join_waker.with_mut(|slot| {
+            // SAFETY: the caller owns the field (field rules of `crate::task`), which is always
+            // initialised; the borrow ends with the replacement.
+            std::mem::replace(unsafe { &mut *slot }, waker)
+        });
+        if let Err(payload) = caught(|| drop(old)) {
+            discard(payload);
+        }
+    }
+
+    /// Asks for cancellation.
+    pub(crate) fn abort(self) {
+        self.notified(self.header().state.to_cancelled());
+    }
+
+    pub(super) fn wake_by_value(self) {
+        self.notified(self.header().state.to_notified_by_value());
+    }
+
+    pub(super) fn wake_by_ref(self) {
+        self.notified(self.header().state.to_notified_by_ref());
+    }
+
+    fn notified(self, verdict: ToNotified) {
+        match verdict {
+            ToNotified::Nothing => {}
+            ToNotified::Free => self.free(),
+            ToNotified::Submit => {
+                // SAFETY: the transition made a reference for the entry and set NOTIFIED.
+                let runnable = unsafe { Runnable::from_raw_task(self) };
+                runnable.schedule();
+            }
+        }
+    }
+
+    /// Drops the output; the panic of a task goes to its executor's hook. Returns what the output's own
+    /// destructor threw. The caller owns the stage.
+    pub(super) fn drop_output(self) -> Option<Box<dyn Any + Send>> {
+        // SAFETY: a live cell of the vtable's type; the caller owns the stage.
+        unsafe { (self.header().vtable.drop_output)(self.0) }
+    }
+}
+
+impl fmt::Debug for RawTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("id", &self.header().id.as_u64())
+            .field("state", &self.header().state)
+            .finish()
+    }
+}

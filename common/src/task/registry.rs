@@ -1,0 +1,179 @@
+//! The futures that an executor has accepted and not finished.
+//!
+//! A closure waits in a queue until it runs, so that a shutdown finds it there. A suspended future is in no
+//! queue: only wakers point to it, and those may be anywhere. Without the registry a shutdown could not
+//! cancel it, and its handle would wait for ever.
+//!
+//! The list is intrusive, so that registering allocates nothing.
+
+use crossbeam_utils::CachePadded;
+
+use super::raw::RawTask;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+
+/// The futures of one executor or role, each with one reference.
+#[derive(Debug)]
+pub struct TaskRegistry {
+    shards: Box<[CachePadded<Mutex<Shard>>]>,
+    /// Read without a lock as a hint; decided under the shards' locks.
+    closed: AtomicBool,
+}
+
+/// A doubly linked list. Invariant: each task in it is alive, since the list holds a reference of it, and its
+/// links are touched under this shard's lock alone.
+#[derive(Debug, Default)]
+struct Shard {
+    head: Option<RawTask>,
+    len: usize,
+    closed: bool,
+}
+
+// SAFETY: a `RawTask` in a shard owns a reference of a cell whose shared parts may be used from any
+// thread; work and output are `Send` by the bounds of `future_task`.
+unsafe impl Send for Shard {}
+
+/// A task's place in its shard.
+#[derive(Debug)]
+pub(crate) struct Links {
+    linked: bool,
+    previous: Option<RawTask>,
+    next: Option<RawTask>,
+}
+
+impl Links {
+    pub(super) const fn new() -> Self {
+        Self { linked: false, previous: None, next: None }
+    }
+}
+
+/// # Safety
+///
+/// The caller holds the lock of the task's shard.
+unsafe fn with_links<R>(task: RawTask, f: impl FnOnce(&mut Links) -> R) -> R {
+    let Some(future) = task.future_header() else { unreachable!("only futures are registered") };
+    future.links.with_mut(|links| {
+        // SAFETY: the lock makes this the only access (invariant of `Shard`); the field is always
+        // initialised, and the borrow ends with `f`.
+        f(unsafe { &mut *links })
+    })
+}
+
+impl TaskRegistry {
+    /// An empty registry. More shards mean less contention between threads that spawn futures.
+    ///
+    /// # Panics
+    ///
+    /// If `shards` is zero.
+    pub fn new(shards: usize) -> Self {
+        assert!(shards > 0, "a registry needs a shard");
+        let shards = (0..shards).map(|_| CachePadded::new(Mutex::new(Shard::default()))).collect();
+        Self { shards, closed: AtomicBool::new(false) }
+    }
+
+    fn shard(&self, task: RawTask) -> &Mutex<Shard> {
+        &self.shards[task.header().id.as_u64() as usize % self.shards.len()]
+    }
+
+    /// Takes in a task that nobody else knows yet. False if the registry has been closed.
+    pub(super) fn insert(&self, task: RawTask) -> bool {
+        let mut shard = self.shard(task).lock();
+        if shard.closed {
+            return false;
+        }
+        task.header().state.add_reference();
+        let head = shard.head.replace(task);
+        // SAFETY: the shard is locked.
+        unsafe {
+            with_links(task, |links| *links = Links { linked: true, previous: None, next: head })
+        };
+        if let Some(head) = head {
+            // SAFETY: the shard is locked.
+            unsafe { with_links(head, |links| links.previous = Some(task)) };
+        }
+        shard.len += 1;
+        true
+    }
+
+    /// Takes a task out, and hands its reference to the caller. False if it was not in.
+    pub(super) fn remove(&self, task: RawTask) -> bool {
+        let mut shard = self.shard(task).lock();
+        // SAFETY: the shard is locked.
+        let links = unsafe { with_links(task, |links| std::mem::replace(links, Links::new())) };
+        if !links.linked {
+            return false;
+        }
+        match links.previous {
+            // SAFETY: the shard is locked.
+            Some(previous) => unsafe { with_links(previous, |l| l.next = links.next) },
+            None => shard.head = links.next,
+        }
+        if let Some(next) = links.next {
+            // SAFETY: the shard is locked.
+            unsafe { with_links(next, |l| l.previous = links.previous) };
+        }
+        shard.len -= 1;
+        true
+    }
+
+    /// How many futures are in.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len).sum()
+    }
+
+    /// Whether no future is in.
+    pub fn is_empty(&self) -> bool {
+        self.shards.iter().all(|shard| shard.lock().len == 0)
+    }
+
+    /// Whether [`TaskRegistry::close`] has begun.
+    pub fn is_closed(&self) -> bool {
+        // Ordering: a hint; `insert` decides under the lock.
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Lets nobody in any more and aborts everybody who is: suspended futures are scheduled to be
+    /// cancelled. Returns how many were aborted.
+    pub fn close(&self) -> usize {
+        // Ordering: as in `is_closed`.
+        self.closed.store(true, Ordering::Relaxed);
+        let mut aborted = 0;
+        for shard in &self.shards {
+            shard.lock().closed = true;
+            while let Some(task) = self.pop(shard) {
+                // Outside the lock: a scheduler that has ended drops the task right here.
+                task.abort();
+                task.release();
+                aborted += 1;
+            }
+        }
+        aborted
+    }
+
+    /// Takes any task out, with its reference.
+    fn pop(&self, shard: &Mutex<Shard>) -> Option<RawTask> {
+        let task = {
+            let shard = shard.lock();
+            let task = shard.head?;
+            // The list's reference may go to the task's runner as soon as the lock is free.
+            task.header().state.add_reference();
+            task
+        };
+        if self.remove(task) {
+            // Ours keeps the task alive.
+            task.release();
+            return Some(task);
+        }
+        // Its runner was faster. Any other task is as good.
+        task.release();
+        self.pop(shard)
+    }
+}
+
+impl Drop for TaskRegistry {
+    fn drop(&mut self) {
+        // Each task in the list has a scheduler that keeps the registry alive, so the list is empty
+        // unless an executor was torn down without closing it; then the references are given back.
+        self.close();
+    }
+}

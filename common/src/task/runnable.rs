@@ -1,0 +1,117 @@
+//! What a queue holds.
+
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+
+use super::header::Header;
+use super::id::TaskId;
+use super::raw::RawTask;
+
+/// A queued task: one pointer, one reference.
+///
+/// Dropping it unrun cancels the task, so that its handle does not wait for ever.
+#[must_use = "dropping a Runnable cancels its task"]
+pub struct Runnable(RawTask);
+
+// SAFETY: a closure or future of a queued task is `Send` by the bounds of the constructors in `cell.rs`,
+// and so is its output; the cell's shared parts are atomics and fields that the state word guards.
+unsafe impl Send for Runnable {}
+
+/// What a worker learns about the task it has just run.
+#[must_use]
+pub enum RunOutcome {
+    /// It is done.
+    Finished,
+    /// It panicked. The payload is the handle's, or went to the `on_panic` hook where there is none.
+    Panicked,
+    /// A future that waits for something.
+    Suspended,
+    /// A future that was woken while it was polled, as `yield_now` does: queue it again, behind others.
+    Yielded(Runnable),
+    /// It had been aborted, or was dropped unrun.
+    Cancelled,
+    /// Somebody else ran it before.
+    Stale,
+}
+
+impl Runnable {
+    /// # Safety
+    ///
+    /// The caller hands over one reference; NOTIFIED is set, or the entry is allowed to be stale.
+    pub(crate) unsafe fn from_raw_task(task: RawTask) -> Self {
+        Self(task)
+    }
+
+    pub(super) fn as_raw_task(&self) -> RawTask {
+        self.0
+    }
+
+    fn into_raw_task(self) -> RawTask {
+        ManuallyDrop::new(self).0
+    }
+
+    /// Runs the closure, or polls the future once. A panic ends in the outcome.
+    pub fn run(self) -> RunOutcome {
+        self.into_raw_task().run()
+    }
+
+    /// Cancels the task as a drop does, and says how that ended.
+    pub fn cancel(self) -> RunOutcome {
+        self.into_raw_task().cancel_queued()
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> TaskId {
+        self.0.header().id
+    }
+
+    /// Gives a future's task to its scheduler.
+    pub(super) fn schedule(self) {
+        let Some(future) = self.0.header().vtable.future else {
+            unreachable!("a closure is queued once, by its spawner");
+        };
+        // SAFETY: `self` is a live cell of the vtable's type.
+        unsafe { (future.schedule)(self) }
+    }
+
+    /// The pointer, for a queue of pointers. The reference goes with it.
+    pub fn into_raw(self) -> NonNull<()> {
+        self.into_raw_task().as_ptr().cast()
+    }
+
+    /// Back from [`Runnable::into_raw`].
+    ///
+    /// # Safety
+    ///
+    /// `pointer` comes from `into_raw`, and is turned back once.
+    pub unsafe fn from_raw(pointer: NonNull<()>) -> Self {
+        // SAFETY: by the caller's promise the pointer is that of a live cell, with its reference.
+        Self(unsafe { RawTask::new(pointer.cast::<Header>()) })
+    }
+}
+
+impl Drop for Runnable {
+    fn drop(&mut self) {
+        let _ = self.0.cancel_queued();
+    }
+}
+
+impl fmt::Debug for Runnable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for RunOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Finished => "Finished",
+            Self::Panicked => "Panicked",
+            Self::Suspended => "Suspended",
+            Self::Yielded(_) => "Yielded",
+            Self::Cancelled => "Cancelled",
+            Self::Stale => "Stale",
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! Which tasks run on this thread, and to which domain it belongs.
+//!
+//! More than one task can be on a thread's stack: a task that waits for another one of its own domain
+//! may run it in place. The chain of frames tells a handle that it is joined from within its own task.
+
+use std::cell::Cell;
+use std::ptr;
+
+use super::hook::{PanicHook, set_hook};
+use super::id::{DomainId, TaskId};
+
+crate::sync::thread_local! {
+    static DOMAIN: Cell<DomainId> = const { Cell::new(DomainId::NONE) };
+    static TOP: Cell<*const Frame> = const { Cell::new(ptr::null()) };
+}
+
+/// One task on this thread's stack. Invariant: a frame is in the chain of its own thread only, and only
+/// while the call of [`within_task`] that holds it has not returned.
+struct Frame {
+    task: TaskId,
+    below: *const Frame,
+}
+
+/// Takes the top frame out of the chain, also while unwinding.
+struct Leave {
+    below: *const Frame,
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let _ = TOP.try_with(|top| top.set(self.below));
+    }
+}
+
+/// Runs `f` as part of `task`.
+pub(super) fn within_task<R>(task: TaskId, f: impl FnOnce() -> R) -> R {
+    let mut frame = Frame { task, below: ptr::null() };
+    // During the thread's own destructors there is no chain, and no frame is entered into it.
+    let _leave = TOP
+        .try_with(|top| {
+            frame.below = top.get();
+            top.set(&raw const frame);
+            Leave { below: frame.below }
+        })
+        .ok();
+    f()
+}
+
+/// The tasks on this thread's stack, innermost first.
+fn any_running(mut wanted: impl FnMut(TaskId) -> bool) -> bool {
+    let mut next = TOP.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: by the invariant of `Frame` the chain holds live frames of this very thread; they are
+    // only read while they are in it, and nothing borrows them mutably.
+    while let Some(frame) = unsafe { next.as_ref() } {
+        if wanted(frame.task) {
+            return true;
+        }
+        next = frame.below;
+    }
+    false
+}
+
+/// Whether `task` is on this thread's stack.
+pub(super) fn is_running_here(task: TaskId) -> bool {
+    any_running(|running| running == task)
+}
+
+/// The task that the calling thread runs, the innermost where one runs inside another.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{DomainId, closure_task, current_task};
+///
+/// assert_eq!(current_task(), None);
+/// let (runnable, handle) = closure_task(DomainId::unique(), current_task);
+/// let id = handle.id();
+/// runnable.run();
+/// assert_eq!(handle.join().unwrap(), Some(id));
+/// ```
+pub fn current_task() -> Option<TaskId> {
+    let mut innermost = None;
+    any_running(|running| {
+        innermost = Some(running);
+        true
+    });
+    innermost
+}
+
+/// The domain that the calling thread belongs to; [`DomainId::NONE`] outside of executors.
+pub fn current_domain() -> DomainId {
+    DOMAIN.try_with(Cell::get).unwrap_or(DomainId::NONE)
+}
+
+/// Makes the calling thread a member of `domain`, whose unclaimed panics go to `on_panic`. A worker says
+/// so once, before its first task.
+pub fn enter_domain(domain: DomainId, on_panic: Option<PanicHook>) {
+    DOMAIN.with(|current| current.set(domain));
+    set_hook(on_panic);
+}

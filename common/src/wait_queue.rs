@@ -1,0 +1,135 @@
+//! Who waits for room, in order of arrival.
+//!
+//! Both a blocked thread and a suspended future wait as a waker, so that there is one queue and one
+//! protocol:
+//!
+//! * the waiter **registers, then looks again**; the releaser **makes room, then looks for waiters**, with
+//!   a SeqCst fence in the middle of each, so that at least one of the two sees the other;
+//! * one release notifies one waiter, which takes itself out of the queue by that;
+//! * a waiter that was notified and goes away without using the room passes the notification on.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+
+/// Waiters in order of arrival.
+#[derive(Debug)]
+pub struct WaitQueue {
+    /// How many are in the queue: what a releaser reads without taking the lock.
+    waiting: AtomicUsize,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    next_ticket: u64,
+    waiters: VecDeque<(u64, Waker)>,
+}
+
+/// One waiter's place. It must be given back through [`WaitQueue::leave`].
+#[derive(Debug, Default)]
+pub struct Ticket(Option<u64>);
+
+impl WaitQueue {
+    /// Nobody waits.
+    pub fn new() -> Self {
+        let queue = Queue { next_ticket: 0, waiters: VecDeque::new() };
+        Self { waiting: AtomicUsize::new(0), queue: Mutex::new(queue) }
+    }
+
+    /// Puts the waiter into the queue, or replaces its waker where it is there already. A waiter that had
+    /// been notified and found the room gone keeps its place at the front.
+    ///
+    /// The caller looks for room once more after this call.
+    pub fn register(&self, ticket: &mut Ticket, waker: &Waker) {
+        let mut queue = self.queue.lock();
+        let number = *ticket.0.get_or_insert_with(|| {
+            queue.next_ticket += 1;
+            queue.next_ticket
+        });
+        let place = queue.waiters.partition_point(|(other, _)| *other < number);
+        match queue.waiters.get_mut(place) {
+            Some((other, current)) if *other == number => current.clone_from(waker),
+            _ => queue.waiters.insert(place, (number, waker.clone())),
+        }
+        // Ordering: Relaxed; the fence below orders it before the caller's second look.
+        self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
+        drop(queue);
+        // Ordering: pairs with the fence in `notify_one`. Without it the waiter's second look and the
+        // releaser's look at `waiting` could both miss, and the waiter would sleep beside free room.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Room has been made: wakes the first waiter, if there is one.
+    pub fn notify_one(&self) {
+        // Ordering: pairs with the fence in `register`.
+        fence(Ordering::SeqCst);
+        // Ordering: Relaxed; the fence above orders it after the caller's making of room.
+        if self.waiting.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let first = {
+            let mut queue = self.queue.lock();
+            let first = queue.waiters.pop_front();
+            // Ordering: as in `register`; a decrease needs no order.
+            self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
+            first
+        };
+        if let Some((_, waker)) = first {
+            waker.wake();
+        }
+    }
+
+    /// There will be no room any more: wakes everybody.
+    pub fn notify_all(&self) {
+        let all = {
+            let mut queue = self.queue.lock();
+            // Ordering: as in `notify_one`.
+            self.waiting.store(0, Ordering::Relaxed);
+            std::mem::take(&mut queue.waiters)
+        };
+        for (_, waker) in all {
+            waker.wake();
+        }
+    }
+
+    /// The waiter goes. `satisfied` says whether it got what it waited for; if not, and if it had been
+    /// notified, the next one is.
+    pub fn leave(&self, ticket: &mut Ticket, satisfied: bool) {
+        let Some(number) = ticket.0.take() else { return };
+        let was_notified = {
+            let mut queue = self.queue.lock();
+            match queue.waiters.iter().position(|(other, _)| *other == number) {
+                Some(place) => {
+                    queue.waiters.remove(place);
+                    // Ordering: as in `notify_one`.
+                    self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
+                    false
+                }
+                None => true,
+            }
+        };
+        if was_notified && !satisfied {
+            self.notify_one();
+        }
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        // Ordering: a statistic.
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Default for WaitQueue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
