@@ -42,7 +42,7 @@ pub use spawn::{Spawn, SpawnError, TrySpawnError};
 pub use task::{
     AbortHandle, DomainId, JoinError, JoinHandle, PanicHook, RunOutcome, Runnable, Schedule,
     TaskId, TaskPanic, TaskRegistry, closure_task, current_domain, current_task, enter_domain,
-    future_task, reclaim_closure,
+    future_task, reclaim_closure, scoped_closure_task,
 };
 pub use wait_queue::{Ticket, WaitQueue};
 pub use yield_now::{YieldNow, yield_now};

@@ -36,6 +36,8 @@ pub struct WorkerMetrics {
     pub role: Option<Role>,
     /// Closures run and futures polled.
     pub tasks_run: u64,
+    /// Of those, how many ended their task, with an output or with a panic.
+    pub completed: u64,
     /// Of those, how many panicked.
     pub panics: u64,
     /// Tasks that were cancelled when their turn came.
@@ -128,6 +130,8 @@ pub struct WorkerCounters {
     epoch: Instant,
     /// Closures run and futures polled.
     pub tasks_run: Counter,
+    /// Tasks that ended, with an output or with a panic.
+    pub completed: Counter,
     /// Tasks that panicked.
     pub panics: Counter,
     /// Tasks that were cancelled when their turn came.
@@ -153,6 +157,7 @@ impl WorkerCounters {
         Self {
             epoch,
             tasks_run: Counter::new(),
+            completed: Counter::new(),
             panics: Counter::new(),
             cancelled: Counter::new(),
             claimed: Counter::new(),
@@ -190,11 +195,14 @@ impl WorkerCounters {
     pub fn count(&self, outcome: &crate::task::RunOutcome) {
         use crate::task::RunOutcome;
         match outcome {
-            RunOutcome::Finished | RunOutcome::Suspended | RunOutcome::Yielded(_) => {
+            RunOutcome::Suspended | RunOutcome::Yielded(_) => self.tasks_run.add_owned(1),
+            RunOutcome::Finished => {
                 self.tasks_run.add_owned(1);
+                self.completed.add_owned(1);
             }
             RunOutcome::Panicked => {
                 self.tasks_run.add_owned(1);
+                self.completed.add_owned(1);
                 self.panics.add_owned(1);
             }
             RunOutcome::Cancelled => self.cancelled.add_owned(1),
@@ -210,6 +218,7 @@ impl WorkerCounters {
             index: 0,
             role: None,
             tasks_run: self.tasks_run.get(),
+            completed: self.completed.get(),
             panics: self.panics.get(),
             cancelled: self.cancelled.get(),
             claimed: self.claimed.get(),

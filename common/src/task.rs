@@ -64,7 +64,7 @@ mod state;
 mod waker;
 
 pub use abort::AbortHandle;
-pub use cell::{Schedule, closure_task, future_task, reclaim_closure};
+pub use cell::{Schedule, closure_task, future_task, reclaim_closure, scoped_closure_task};
 pub use error::JoinError;
 pub use hook::{PanicHook, TaskPanic};
 pub use id::{DomainId, TaskId};

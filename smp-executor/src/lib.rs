@@ -1,1 +1,68 @@
-//! x
+//! A symmetric executor: every core equal, any task on any core, the load balanced by stealing.
+//!
+//! Closures and futures are both tasks here, with the same [`JoinHandle`]. Fork-join computations ([`join`],
+//! [`scope`]) borrow from the caller's frame. For work that must not wait behind other work, see
+//! `amp-executor`, which runs the same program text ([`Spawn`]) on designated cores.
+//!
+//! ```
+//! use smp_executor::SmpExecutor;
+//!
+//! let executor = SmpExecutor::new()?;
+//!
+//! // A closure, a future, and a fork-join over borrowed data.
+//! let answer = executor.spawn(|| 6 * 7);
+//! let greeting = executor.spawn_future(async { "hello" });
+//! let list = [1, 2, 3, 4];
+//! let (left, right) = executor.join(|| list[..2].iter().sum::<i32>(), || list[2..].iter().sum::<i32>());
+//!
+//! assert_eq!(answer.join()?, 42);
+//! assert_eq!(greeting.join()?, "hello");
+//! assert_eq!(left + right, 10);
+//! println!("{}", executor.shutdown());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What sets it apart
+//!
+//! * **A worker that waits never runs unrelated work on its stack.** In [`join`] and [`scope`] it runs that
+//!   fork's own descendants only, so that a lock held across them cannot deadlock; in
+//!   [`JoinHandle::join`] it runs the awaited task itself if nobody has begun it, and otherwise blocks.
+//! * **Idle is free, and searching is bounded.** At most half of the workers search at once, a push wakes at most
+//!   one, and an idle pool uses no CPU.
+//! * **No task starves.** A worker takes its own tasks oldest first, and looks into the injector after a bounded
+//!   number of them.
+//! * **The number of workers is the number of cores that the process may use**, affinity mask and cgroup quota
+//!   included.
+//! * **A panic stays with its task**: it goes to the handle, or to the `on_panic` hook where the handle is gone.
+//!
+//! # Shutdown
+//!
+//! [`SmpExecutor::shutdown`] runs what has been accepted; dropping the executor cancels what has not started.
+//! Both wait for what runs, except on a worker of the pool itself.
+
+mod broadcast;
+mod builder;
+mod context;
+mod executor;
+mod fork;
+mod handle;
+mod labels;
+mod mailbox;
+mod queue;
+mod scope;
+mod shared;
+mod shutdown;
+mod sleep;
+mod worker;
+
+pub use builder::{BuildError, SmpBuilder};
+pub use context::current_worker;
+pub use executor::SmpExecutor;
+pub use executor_common::{
+    AbortHandle, CancellationToken, ExecutorMetrics, JoinError, JoinHandle, Priority, Role,
+    RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId, TaskPanic, TrySpawnError,
+    WorkerMetrics, block_on, current_task, yield_now,
+};
+pub use fork::join;
+pub use handle::SmpHandle;
+pub use scope::{Scope, scope};

@@ -90,6 +90,21 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    // SAFETY: the bounds say that what the closure captures lives as long as anybody could want.
+    unsafe { scoped_closure_task(domain, f) }
+}
+
+/// As [`closure_task`], for a closure that borrows.
+///
+/// # Safety
+///
+/// What `F` and `T` borrow stays alive and borrowed until the handle has reported completion, or until both
+/// the `Runnable` and the handle are gone.
+pub unsafe fn scoped_closure_task<F, T>(domain: DomainId, f: F) -> (Runnable, JoinHandle<T>)
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
     let cell = Box::new(ClosureCell::<F, T> {
         header: header(const { &closure_vtable::<F, T>() }, domain),
         stage: UnsafeCell::new(Stage::Work(f)),
@@ -195,8 +210,8 @@ fn erase<C>(cell: Box<C>) -> RawTask {
 
 const fn closure_vtable<F, T>() -> Vtable
 where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
+    F: FnOnce() -> T + Send,
+    T: Send,
 {
     Vtable {
         step: step_closure::<F, T>,

@@ -267,10 +267,13 @@ impl State {
     /// A waker that keeps its reference wakes the task.
     pub(crate) fn to_notified_by_ref(&self) -> ToNotified {
         self.transition(|current| {
-            if current.is_complete() || current.is_notified() {
+            if current.is_complete() {
                 return (None, ToNotified::Nothing);
             }
-            if current.is_running() {
+            if current.is_running() || current.is_notified() {
+                // Also where NOTIFIED is set already: the word is written again, so that the next poll
+                // sees what this thread did before it woke. A load alone may see a NOTIFIED that a poll
+                // has cleared since, and that poll may have missed what the wake-up was for.
                 return (Some(current.0 | NOTIFIED), ToNotified::Nothing);
             }
             (Some((current.0 | NOTIFIED) + REF_ONE), ToNotified::Submit)

@@ -1,0 +1,88 @@
+//! The same closure once on every worker.
+
+use std::panic::resume_unwind;
+
+use executor_common::panic::{AbortOnUnwind, discard};
+use executor_common::{DomainId, scoped_closure_task};
+
+use crate::SmpExecutor;
+use crate::context;
+use crate::shared::Shared;
+use crate::shutdown::Phase;
+
+impl SmpExecutor {
+    /// Runs `f` once on every worker, with the worker's index, and returns the results in that order: to set up
+    /// or to collect what a thread keeps to itself.
+    ///
+    /// Each worker does it between two tasks. After the shutdown there is no worker, and the result is empty.
+    ///
+    /// # Panics
+    ///
+    /// With the first panic of `f`, after all have ended. Also if the calling thread is one of the pool's
+    /// workers: two that broadcast at once would wait for each other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let executor = smp_executor::SmpExecutor::builder().workers(3).build()?;
+    /// assert_eq!(executor.broadcast(|index| index * 10), [0, 10, 20]);
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
+    pub fn broadcast<F, R>(&self, f: F) -> Vec<R>
+    where
+        F: Fn(usize) -> R + Sync,
+        R: Send,
+    {
+        let shared = self.shared();
+        context::with_worker_of(shared, |worker| {
+            assert!(worker.is_none(), "broadcast was called on one of the pool's own workers");
+        });
+        // From the first task until all are done this frame must not be left.
+        let guard = AbortOnUnwind::new();
+        let handles: Vec<_> = (0..shared.remotes.len())
+            .map(|index| {
+                let f = &f;
+                // A domain of its own: nobody but that worker may run it.
+                // SAFETY: `f` and the results outlive the handles, which are joined below.
+                let (task, handle) =
+                    unsafe { scoped_closure_task(DomainId::unique(), move || f(index)) };
+                shared.mail(index, task);
+                handle
+            })
+            .collect();
+        let mut results = Vec::with_capacity(handles.len());
+        let mut panic = None;
+        for handle in handles {
+            match handle.join() {
+                Ok(result) => results.push(result),
+                Err(error) => match (error.try_into_panic(), &panic) {
+                    (Ok(payload), None) => panic = Some(payload),
+                    (Ok(payload), Some(_)) => discard(payload),
+                    // The pool has ended.
+                    (Err(_), _) => {}
+                },
+            }
+        }
+        guard.disarm();
+        match panic {
+            None => results,
+            Some(payload) => resume_unwind(payload),
+        }
+    }
+}
+
+impl Shared {
+    /// Leaves a task that only `worker` may run.
+    fn mail(&self, worker: usize, task: executor_common::Runnable) {
+        let mailbox = &self.remotes[worker].mailbox;
+        mailbox.put(task);
+        self.sleep.call(worker);
+        // As in `inject`: the fence in `call` stands between the push and this look. A worker that leaves
+        // empties its box after the mark.
+        if self.lifecycle.phase() == Phase::Stopping {
+            while let Some(task) = mailbox.take() {
+                drop(task);
+            }
+        }
+    }
+}

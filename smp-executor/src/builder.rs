@@ -1,0 +1,249 @@
+//! What a pool should be like, checked before anything starts.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use executor_common::cpu::{CpuControl, SystemCpus, default_parallelism};
+use executor_common::sync::{self, thread};
+use executor_common::{Parker, TaskPanic, WorkerCounters};
+
+use crate::SmpExecutor;
+use crate::fork::Forks;
+use crate::mailbox::Mailbox;
+use crate::queue::{Local, Order};
+use crate::shared::{Hooks, Remote, Shared};
+use crate::sleep::{MAX_WORKERS, Sleep};
+use crate::worker::Worker;
+
+/// Builds an [`SmpExecutor`].
+///
+/// # Examples
+///
+/// ```
+/// use smp_executor::SmpExecutor;
+///
+/// let executor = SmpExecutor::builder()
+///     .workers(2)
+///     .thread_name("compute")
+///     .on_panic(|panic| eprintln!("{panic}"))
+///     .build()?;
+/// assert_eq!(executor.workers(), 2);
+/// # Ok::<(), smp_executor::BuildError>(())
+/// ```
+#[must_use = "a builder builds nothing until `build` is called"]
+pub struct SmpBuilder {
+    workers: Option<usize>,
+    thread_name: String,
+    stack_size: Option<usize>,
+    pin_workers: bool,
+    cpus: Arc<dyn CpuControl>,
+    hooks: Hooks,
+}
+
+/// Why a pool could not be built. Nothing is left running.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A pool without workers would run nothing.
+    #[error("an executor needs at least one worker")]
+    NoWorkers,
+    /// More workers than the pool's bookkeeping has room for.
+    #[error("{asked} workers are more than the maximum of {MAX_WORKERS}")]
+    TooManyWorkers {
+        /// The number asked for.
+        asked: usize,
+    },
+    /// A thread's name must be a C string.
+    #[error("the thread name {name:?} contains a NUL byte")]
+    ThreadName {
+        /// The name asked for.
+        name: String,
+    },
+    /// The system did not give a thread. The workers that had been started have been joined.
+    #[error("worker {index} could not be started: {source}")]
+    Thread {
+        /// The worker.
+        index: usize,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system did not tell which CPUs may be used, which pinning needs.
+    #[error("the process's CPUs could not be read: {0}")]
+    Affinity(#[source] io::Error),
+}
+
+/// What starting a worker's thread needs.
+pub(crate) struct ThreadSpec {
+    pub(crate) name: String,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) main: Box<dyn FnOnce() + Send>,
+}
+
+impl ThreadSpec {
+    fn start(self) -> io::Result<thread::JoinHandle<()>> {
+        let mut builder = thread::Builder::new().name(self.name);
+        if let Some(bytes) = self.stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        builder.spawn(self.main)
+    }
+}
+
+impl SmpBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            workers: None,
+            thread_name: String::from("smp"),
+            stack_size: None,
+            pin_workers: false,
+            cpus: Arc::new(SystemCpus),
+            hooks: Hooks::default(),
+        }
+    }
+
+    /// How many workers. Left out, it is the number of cores that the process may use, affinity mask and
+    /// cgroup quota included.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// The threads are named `name-0`, `name-1` and so on.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.thread_name = name.into();
+        self
+    }
+
+    /// The size of each worker's stack, in bytes.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Pins each worker to a CPU of the process's mask, going round where there are more workers than CPUs.
+    /// A pin that the kernel refuses leaves that worker unpinned.
+    pub fn pin_workers(mut self, pin: bool) -> Self {
+        self.pin_workers = pin;
+        self
+    }
+
+    /// Called on each worker's thread, with the worker's index, before its first task.
+    pub fn on_thread_start(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.hooks.on_thread_start = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called on each worker's thread, with the worker's index, after its last task.
+    pub fn on_thread_stop(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.hooks.on_thread_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called with the panic of a task whose handle has been dropped. A panic that the handle takes does not come
+    /// here; the hook's own panics are ignored.
+    pub fn on_panic(mut self, hook: impl Fn(TaskPanic) + Send + Sync + 'static) -> Self {
+        self.hooks.on_panic = Some(Arc::new(hook));
+        self
+    }
+
+    /// Starts the workers.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] says which setting, or which thread, was refused.
+    pub fn build(self) -> Result<SmpExecutor, BuildError> {
+        self.build_with(|_, spec| spec.start())
+    }
+
+    fn validated_workers(&self) -> Result<usize, BuildError> {
+        let workers = self.workers.unwrap_or_else(|| default_parallelism().min(MAX_WORKERS));
+        if workers == 0 {
+            return Err(BuildError::NoWorkers);
+        }
+        if workers > MAX_WORKERS {
+            return Err(BuildError::TooManyWorkers { asked: workers });
+        }
+        if self.thread_name.contains('\0') {
+            return Err(BuildError::ThreadName { name: self.thread_name.clone() });
+        }
+        Ok(workers)
+    }
+
+    /// The CPU of each worker, where they are to be pinned.
+    fn pins(&self, workers: usize) -> Result<Vec<Option<usize>>, BuildError> {
+        if !self.pin_workers {
+            return Ok(vec![None; workers]);
+        }
+        let allowed = self.cpus.allowed().map_err(BuildError::Affinity)?;
+        let cpus: Vec<usize> = allowed.iter().collect();
+        Ok((0..workers).map(|index| cpus.get(index % cpus.len().max(1)).copied()).collect())
+    }
+
+    /// Starts the workers through `start`, which a test replaces to refuse one.
+    pub(crate) fn build_with(
+        self,
+        mut start: impl FnMut(usize, ThreadSpec) -> io::Result<thread::JoinHandle<()>>,
+    ) -> Result<SmpExecutor, BuildError> {
+        let workers = self.validated_workers()?;
+        let pins = self.pins(workers)?;
+        let epoch = Instant::now();
+
+        let parkers: Vec<Parker> = (0..workers).map(|_| Parker::new()).collect();
+        let sleep = Sleep::new(parkers.iter().map(Parker::unparker));
+        let tasks: Vec<_> = (0..workers).map(|_| Local::new(Order::Fifo)).collect();
+        let forks: Vec<_> = (0..workers).map(|_| Forks::new(Local::new(Order::Lifo))).collect();
+        let remotes = tasks
+            .iter()
+            .zip(&forks)
+            .map(|(tasks, forks)| Remote {
+                tasks: tasks.stealer(),
+                jobs: forks.stealer(),
+                mailbox: Mailbox::new(),
+                fork_unparker: forks.unparker(),
+                counters: WorkerCounters::new(epoch),
+            })
+            .collect();
+        let shared = sync::Arc::new(Shared::new(remotes, sleep, self.hooks, epoch));
+
+        let mut threads = Vec::with_capacity(workers);
+        let parts = tasks.into_iter().zip(forks).zip(parkers).zip(pins).enumerate();
+        for (index, (((tasks, forks), parker), pin)) in parts {
+            let worker = Worker::new(index, sync::Arc::clone(&shared), tasks, forks, parker);
+            let cpus = Arc::clone(&self.cpus);
+            let spec = ThreadSpec {
+                name: format!("{}-{index}", self.thread_name),
+                stack_size: self.stack_size,
+                main: Box::new(move || {
+                    if let Some(cpu) = pin {
+                        // Best effort, as documented: an unpinned worker works.
+                        let _ = cpus.pin(cpu);
+                    }
+                    worker.run();
+                }),
+            };
+            match start(index, spec) {
+                Ok(thread) => threads.push(thread),
+                Err(source) => {
+                    shared.lifecycle.leave(workers - index);
+                    // Dropping the executor stops and joins the workers that run.
+                    drop(SmpExecutor::new_running(shared, threads));
+                    return Err(BuildError::Thread { index, source });
+                }
+            }
+        }
+        Ok(SmpExecutor::new_running(shared, threads))
+    }
+}
+
+impl fmt::Debug for SmpBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SmpBuilder")
+            .field("workers", &self.workers)
+            .field("thread_name", &self.thread_name)
+            .field("stack_size", &self.stack_size)
+            .field("pin_workers", &self.pin_workers)
+            .finish_non_exhaustive()
+    }
+}

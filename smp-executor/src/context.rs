@@ -1,0 +1,59 @@
+//! Which worker the calling thread is.
+
+use std::cell::Cell;
+use std::ptr;
+
+use crate::shared::Shared;
+use crate::worker::Worker;
+
+executor_common::sync::thread_local! {
+    /// Invariant: null, or the address of the worker that runs on this thread, which outlives its entry.
+    static CURRENT: Cell<*const Worker> = const { Cell::new(ptr::null()) };
+}
+
+/// Calls `f` with the calling thread's worker, of whatever pool.
+#[inline]
+pub(crate) fn with_worker<R>(f: impl FnOnce(Option<&Worker>) -> R) -> R {
+    let current = CURRENT.try_with(Cell::get).unwrap_or(ptr::null());
+    // SAFETY: by the invariant of `CURRENT` the pointer is null or valid until `f` returns, since the
+    // worker leaves on this very thread; it is only ever borrowed shared.
+    f(unsafe { current.as_ref() })
+}
+
+/// Calls `f` with the calling thread's worker if it belongs to `shared`.
+#[inline]
+pub(crate) fn with_worker_of<R>(shared: &Shared, f: impl FnOnce(Option<&Worker>) -> R) -> R {
+    with_worker(|worker| f(worker.filter(|worker| ptr::eq(worker.shared(), shared))))
+}
+
+/// Makes `worker` the calling thread's worker while `f` runs.
+pub(crate) fn enter(worker: &Worker, f: impl FnOnce()) {
+    /// Also while unwinding the entry must not outlive the worker.
+    struct Leave;
+
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            CURRENT.with(|current| current.set(ptr::null()));
+        }
+    }
+
+    CURRENT.with(|current| current.set(worker));
+    let _leave = Leave;
+    f();
+}
+
+/// The index of the worker that the calling thread is; `None` outside of SMP executors.
+///
+/// # Examples
+///
+/// ```
+/// use smp_executor::{SmpExecutor, current_worker};
+///
+/// let executor = SmpExecutor::builder().workers(2).build()?;
+/// assert_eq!(current_worker(), None);
+/// assert!(executor.spawn(current_worker).join()?.is_some_and(|index| index < 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn current_worker() -> Option<usize> {
+    with_worker(|worker| worker.map(Worker::index))
+}

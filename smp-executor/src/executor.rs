@@ -1,0 +1,309 @@
+//! The owner: starts the pool, and ends it.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use executor_common::sync::{Arc, Mutex, thread};
+use executor_common::{
+    ExecutorMetrics, JoinHandle, Role, ShutdownReport, Spawn, SpawnError, TrySpawnError,
+    scoped_closure_task,
+};
+
+use crate::builder::{BuildError, SmpBuilder};
+use crate::context;
+use crate::fork::join_on;
+use crate::handle::SmpHandle;
+use crate::scope::{self, Scope};
+use crate::shared::Shared;
+
+/// A pool of equal workers: any task on any core, the load balanced by stealing.
+///
+/// Dropping the executor cancels what has not started and waits for what runs;
+/// [`shutdown`](SmpExecutor::shutdown) runs what has been accepted first. Dropped on one of its own workers it
+/// waits for nothing, since it would wait for itself.
+///
+/// # Examples
+///
+/// ```
+/// use smp_executor::SmpExecutor;
+///
+/// let executor = SmpExecutor::new()?;
+/// let answer = executor.spawn(|| 6 * 7);
+/// let greeting = executor.spawn_future(async { "hello" });
+/// assert_eq!(answer.join()?, 42);
+/// assert_eq!(executor.block_on(greeting)?, "hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SmpExecutor {
+    handle: SmpHandle,
+    /// Empty once they have been joined or left to themselves.
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+}
+
+impl SmpExecutor {
+    /// A pool with one worker per core that this process may use, affinity mask and cgroup quota included.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`], if the system does not give the threads.
+    pub fn new() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// A pool to measure.
+    pub fn builder() -> SmpBuilder {
+        SmpBuilder::new()
+    }
+
+    /// The process's pool, started at the first call. It is never shut down.
+    ///
+    /// # Panics
+    ///
+    /// If the system does not give the threads.
+    pub fn global() -> &'static Self {
+        static GLOBAL: OnceLock<SmpExecutor> = OnceLock::new();
+        GLOBAL.get_or_init(|| match Self::builder().thread_name("smp-global").build() {
+            Ok(executor) => executor,
+            Err(error) => panic!("the global executor cannot be built: {error}"),
+        })
+    }
+
+    pub(crate) fn new_running(shared: Arc<Shared>, threads: Vec<thread::JoinHandle<()>>) -> Self {
+        Self { handle: SmpHandle { shared }, threads: Mutex::new(threads) }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+
+    /// A cloneable way to spawn that does not keep the executor running.
+    pub fn handle(&self) -> SmpHandle {
+        self.handle.clone()
+    }
+
+    /// How many workers the pool has.
+    pub fn workers(&self) -> usize {
+        self.handle.workers()
+    }
+
+    /// Queues a closure. From a worker it goes to the worker's own deque, from anywhere else to the global
+    /// injector.
+    ///
+    /// After the shutdown the closure is dropped, and the handle reports cancellation.
+    pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.spawn(f)
+    }
+
+    /// Queues a future; as [`SmpExecutor::spawn`] otherwise. Whatever wakes it, it runs on a worker of this pool.
+    pub fn spawn_future<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn_future(future)
+    }
+
+    /// Runs both closures on this pool, perhaps at the same time; see [`join`](crate::join()).
+    ///
+    /// A thread that is no worker of this pool waits while a worker runs both. After the shutdown the calling
+    /// thread runs both itself.
+    ///
+    /// # Panics
+    ///
+    /// As [`join`](crate::join()).
+    pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce() -> RA + Send,
+        B: FnOnce() -> RB + Send,
+        RA: Send,
+        RB: Send,
+    {
+        context::with_worker_of(self.shared(), |worker| match worker {
+            Some(worker) => join_on(worker, a, b),
+            None => self.join_from_outside(a, b),
+        })
+    }
+
+    fn join_from_outside<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce() -> RA + Send,
+        B: FnOnce() -> RB + Send,
+        RA: Send,
+        RB: Send,
+    {
+        // The branches stay here, so that they are not lost with a task that nobody runs.
+        let mut branches = Some((a, b));
+        let slot = &mut branches;
+        let work = move || {
+            let Some((a, b)) = slot.take() else { unreachable!("the task runs once") };
+            context::with_worker(|worker| match worker {
+                Some(worker) => join_on(worker, a, b),
+                None => unreachable!("tasks of this domain run on its workers"),
+            })
+        };
+        // SAFETY: this frame is not left before the handle has reported completion: `join` below waits for
+        // that, and between here and there nothing unwinds.
+        let (task, handle) = unsafe { scoped_closure_task(self.shared().domain, work) };
+        self.shared().submit(task);
+        match handle.join() {
+            Ok(results) => results,
+            Err(error) => match error.try_into_panic() {
+                Ok(payload) => std::panic::resume_unwind(payload),
+                Err(error) => match branches {
+                    Some((a, b)) => (a(), b()),
+                    None => unreachable!("a task that ran has a result or a panic: {error}"),
+                },
+            },
+        }
+    }
+
+    /// Opens a scope whose tasks run on this pool; see [`scope`](crate::scope()).
+    ///
+    /// # Panics
+    ///
+    /// As [`scope`](crate::scope()).
+    pub fn scope<'scope, F, R>(&self, f: F) -> R
+    where
+        F: FnOnce(&Scope<'scope>) -> R,
+    {
+        // SAFETY: `self` keeps the pool alive during the call.
+        unsafe { scope::run(self.shared(), f) }
+    }
+
+    /// Runs `future` to its end on the calling thread, which sleeps while the future waits.
+    ///
+    /// The future itself may be neither `Send` nor `'static`. On a worker of this pool the worker is taken away
+    /// from the pool until the future is done: `.await` instead.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        executor_common::block_on(future)
+    }
+
+    /// A snapshot of what the pool has done and has to do.
+    pub fn metrics(&self) -> ExecutorMetrics {
+        self.handle.metrics()
+    }
+
+    /// Runs everything that has been accepted, what that spawns, and futures that wait for something, to its
+    /// end. From now on others are turned away. Called again, it reports an end that is past.
+    ///
+    /// On a worker of this pool it begins the shutdown and returns at once, since it would wait for itself.
+    pub fn shutdown(&self) -> ShutdownReport {
+        self.shut_down(None)
+    }
+
+    /// As [`SmpExecutor::shutdown`] for at most `timeout`. What has not started then is cancelled, futures that
+    /// wait included; closures that still run are reported and left to end by themselves.
+    pub fn shutdown_timeout(&self, timeout: Duration) -> ShutdownReport {
+        self.shut_down(Instant::now().checked_add(timeout))
+    }
+
+    fn shut_down(&self, deadline: Option<Instant>) -> ShutdownReport {
+        let shared = self.shared();
+        let begin = Instant::now();
+        let before = self.tally();
+        shared.lifecycle.drain();
+        shared.sleep.call_all();
+        let mut still_running = 0;
+        if !self.is_own_worker() {
+            if !shared.lifecycle.wait(deadline) {
+                shared.stop();
+                shared.lifecycle.wait(Some(Instant::now() + LEAVE_GRACE));
+                still_running = shared.lifecycle.alive();
+            }
+            self.end_threads(still_running == 0);
+        }
+        let after = self.tally();
+        ShutdownReport {
+            ran: after.completed - before.completed,
+            cancelled: after.cancelled - before.cancelled,
+            still_running: still_running as u64,
+            elapsed: begin.elapsed(),
+        }
+    }
+
+    fn is_own_worker(&self) -> bool {
+        context::with_worker_of(self.shared(), |worker| worker.is_some())
+    }
+
+    fn tally(&self) -> Tally {
+        let shared = self.shared();
+        let counters = || shared.remotes.iter().map(|remote| &remote.counters);
+        Tally {
+            completed: counters().map(|each| each.completed.get() + each.claimed.get()).sum(),
+            cancelled: counters().map(|each| each.cancelled.get()).sum::<u64>()
+                + shared.cancelled.get(),
+        }
+    }
+}
+
+/// Sums over all workers, for the difference that a shutdown reports.
+struct Tally {
+    completed: u64,
+    cancelled: u64,
+}
+
+/// How long a stopping pool waits for workers that are between two tasks before it calls them stuck.
+const LEAVE_GRACE: Duration = Duration::from_millis(10);
+
+impl SmpExecutor {
+    /// Waits for the workers if they have all left, or else leaves the threads to themselves.
+    fn end_threads(&self, all_have_left: bool) {
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            if all_have_left {
+                // A worker's panic would be a bug of this crate; it has been printed.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for SmpExecutor {
+    fn drop(&mut self) {
+        let shared = self.shared();
+        shared.stop();
+        if self.is_own_worker() {
+            self.end_threads(false);
+        } else {
+            shared.lifecycle.wait(None);
+            self.end_threads(true);
+        }
+    }
+}
+
+impl Spawn for SmpExecutor {
+    fn spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, SpawnError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.spawn_in(role, f)
+    }
+
+    fn spawn_future_in<F>(&self, role: Role, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn_future_in(role, future)
+    }
+
+    fn try_spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.try_spawn_in(role, f)
+    }
+}
+
+impl fmt::Debug for SmpExecutor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SmpExecutor").field(&self.handle).finish()
+    }
+}

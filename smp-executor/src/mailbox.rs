@@ -1,0 +1,49 @@
+//! What one certain worker has to run.
+
+use std::collections::VecDeque;
+
+use executor_common::Runnable;
+use executor_common::sync::Mutex;
+use executor_common::sync::atomic::{AtomicUsize, Ordering};
+
+/// A worker's mail. Rare, so a lock is good enough; the count keeps an empty box free of charge.
+pub(crate) struct Mailbox {
+    count: AtomicUsize,
+    mail: Mutex<VecDeque<Runnable>>,
+}
+
+impl Mailbox {
+    pub(crate) fn new() -> Self {
+        Self { count: AtomicUsize::new(0), mail: Mutex::new(VecDeque::new()) }
+    }
+
+    /// Leaves a task. The caller calls the worker afterwards (`Sleep::call`), whose fence orders this
+    /// count before the look at the sleepers.
+    pub(crate) fn put(&self, task: Runnable) {
+        let mut mail = self.mail.lock();
+        mail.push_back(task);
+        // Ordering: Relaxed; `take` synchronises through the lock.
+        self.count.store(mail.len(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn take(&self) -> Option<Runnable> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut mail = self.mail.lock();
+        let task = mail.pop_front();
+        // Ordering: as in `put`.
+        self.count.store(mail.len(), Ordering::Relaxed);
+        task
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        // Ordering: Relaxed; before a sleep, the fence in `Sleep::fall_asleep` stands before this look.
+        self.count.load(Ordering::Relaxed)
+    }
+}

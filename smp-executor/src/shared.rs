@@ -1,0 +1,173 @@
+//! What all of a pool's threads and handles have in common.
+
+use std::time::Instant;
+
+use executor_common::sync::Counter;
+use executor_common::{
+    DomainId, ExecutorMetrics, PanicHook, RunOutcome, Runnable, Schedule, TaskRegistry, Unparker,
+    WorkerCounters, utilisation,
+};
+
+use crate::context;
+use crate::fork::{JobRef, Returned};
+use crate::labels::Labels;
+use crate::mailbox::Mailbox;
+use crate::queue::{Injector, Stealer};
+use crate::shutdown::{Lifecycle, Phase};
+use crate::sleep::Sleep;
+
+/// The pool: everything but the threads themselves.
+pub(crate) struct Shared {
+    /// Threads that may run the pool's tasks in place.
+    pub(crate) domain: DomainId,
+    /// Tasks from outside, and futures woken there.
+    pub(crate) injector: Injector<Runnable>,
+    /// By worker.
+    pub(crate) remotes: Box<[Remote]>,
+    pub(crate) sleep: Sleep,
+    pub(crate) registry: TaskRegistry,
+    pub(crate) lifecycle: Lifecycle,
+    /// Forked jobs that a waiting worker took by mistake; rarely anything.
+    pub(crate) returned: Returned,
+    pub(crate) labels: Labels,
+    /// Tasks that were cancelled outside of any worker's loop.
+    pub(crate) cancelled: Counter,
+    pub(crate) hooks: Hooks,
+    epoch: Instant,
+}
+
+/// What others reach of a worker.
+pub(crate) struct Remote {
+    pub(crate) tasks: Stealer<Runnable>,
+    pub(crate) jobs: Stealer<JobRef>,
+    pub(crate) mailbox: Mailbox,
+    /// Wakes the worker where it waits for a forked job.
+    pub(crate) fork_unparker: Unparker,
+    pub(crate) counters: WorkerCounters,
+}
+
+/// What the user wants to be called for.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    pub(crate) on_panic: Option<PanicHook>,
+    pub(crate) on_thread_start: Option<ThreadHook>,
+    pub(crate) on_thread_stop: Option<ThreadHook>,
+}
+
+/// Called on a worker's thread with the worker's index.
+pub(crate) type ThreadHook = std::sync::Arc<dyn Fn(usize) + Send + Sync>;
+
+/// Shards of the registry: enough that threads that spawn futures at once rarely meet.
+const REGISTRY_SHARDS: usize = if executor_common::sync::LOOM { 1 } else { 16 };
+
+impl Shared {
+    pub(crate) fn new(remotes: Box<[Remote]>, sleep: Sleep, hooks: Hooks, epoch: Instant) -> Self {
+        Self {
+            domain: DomainId::unique(),
+            injector: Injector::new(),
+            lifecycle: Lifecycle::new(remotes.len()),
+            remotes,
+            sleep,
+            registry: TaskRegistry::new(REGISTRY_SHARDS),
+            returned: Returned::new(),
+            labels: Labels::default(),
+            cancelled: Counter::new(),
+            hooks,
+            epoch,
+        }
+    }
+
+    /// Queues a new task. A worker's own goes to its own deque; anybody else's goes to the injector, and
+    /// is turned away once the pool has been shut down.
+    pub(crate) fn submit(&self, task: Runnable) {
+        context::with_worker_of(self, |worker| match worker {
+            Some(worker) => worker.push(task),
+            None if self.lifecycle.is_open() => self.inject(task),
+            None => self.cancel(task),
+        });
+    }
+
+    /// Queues a task for any worker, from any thread.
+    fn inject(&self, task: Runnable) {
+        self.injector.push(task);
+        self.sleep.notify();
+        // The fence in `notify` stands between the push and this look; `Lifecycle::stop` has one between
+        // its mark and the final drain. So either this thread sees the mark, or the drain sees the push.
+        if self.lifecycle.phase() == Phase::Stopping {
+            self.drain_injector();
+        }
+    }
+
+    /// Cancels what is left in the injector. The pool is stopping.
+    pub(crate) fn drain_injector(&self) {
+        while let Some(task) = self.injector.steal() {
+            self.cancel(task);
+        }
+    }
+
+    fn cancel(&self, task: Runnable) {
+        if let RunOutcome::Cancelled = task.cancel() {
+            self.cancelled.add(1);
+        }
+    }
+
+    /// Whether any queue that every worker may take from holds anything.
+    pub(crate) fn is_work_visible(&self) -> bool {
+        !self.injector.is_empty()
+            || !self.returned.is_empty()
+            || self.remotes.iter().any(|remote| !remote.jobs.is_empty() || !remote.tasks.is_empty())
+    }
+
+    /// Begins the end: workers leave after the task that they run, and what is queued is cancelled.
+    pub(crate) fn stop(&self) {
+        self.lifecycle.stop();
+        // Suspended futures are scheduled for cancellation, and meet the mark.
+        self.registry.close();
+        self.drain_injector();
+        self.sleep.call_all();
+    }
+
+    pub(crate) fn metrics(&self) -> ExecutorMetrics {
+        let mut metrics = ExecutorMetrics::default();
+        metrics.uptime = self.epoch.elapsed();
+        metrics.global_queue_depth = self.injector.len();
+        metrics.live_futures = self.registry.len();
+        metrics.workers = self
+            .remotes
+            .iter()
+            .enumerate()
+            .map(|(index, remote)| {
+                let mut worker = remote.counters.snapshot();
+                worker.index = index;
+                worker.queue_depth = remote.tasks.len() + remote.mailbox.len();
+                worker
+            })
+            .collect();
+        metrics.roles = self.labels.snapshot();
+        for role in &mut metrics.roles {
+            role.workers = self.remotes.len();
+            role.utilisation = utilisation(role.busy, metrics.uptime, role.workers);
+        }
+        metrics
+    }
+}
+
+impl Schedule for Shared {
+    fn schedule(&self, task: Runnable) {
+        context::with_worker_of(self, |worker| match worker {
+            Some(worker) => worker.push(task),
+            None => self.inject(task),
+        });
+    }
+
+    fn registry(&self) -> &TaskRegistry {
+        &self.registry
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // A waker may have scheduled between the workers' end and the last reference's.
+        self.drain_injector();
+    }
+}

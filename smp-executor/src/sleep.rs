@@ -1,0 +1,254 @@
+//! Who searches, who sleeps, whom a push wakes. The protocol and its proof: `sleep/README.md`.
+
+use crossbeam_utils::CachePadded;
+use executor_common::sync::Mutex;
+use executor_common::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use executor_common::{Parker, Unparker};
+
+/// Workers that search, in the low half of the word.
+const ONE_SEARCHING: usize = 1;
+const SEARCHING_BITS: u32 = 16;
+const SEARCHING_MASK: usize = (1 << SEARCHING_BITS) - 1;
+/// Workers that sleep, above it.
+const ONE_SLEEPING: usize = 1 << SEARCHING_BITS;
+
+/// The most workers that the two halves can count.
+pub(crate) const MAX_WORKERS: usize = 1024;
+
+/// A value of the word.
+#[derive(Clone, Copy)]
+struct Counts(usize);
+
+impl Counts {
+    fn searching(self) -> usize {
+        self.0 & SEARCHING_MASK
+    }
+
+    fn sleeping(self) -> usize {
+        self.0 >> SEARCHING_BITS
+    }
+}
+
+/// Sleeping and searching, for all workers of a pool.
+pub(crate) struct Sleep {
+    counts: CachePadded<AtomicUsize>,
+    /// The sleepers, the last one to lie down on top: its cache is the warmest. `counts`' sleeping half is its
+    /// length, and changes under its lock only.
+    sleepers: Mutex<Vec<usize>>,
+    places: Box<[Place]>,
+    max_searching: usize,
+}
+
+/// One worker's bed.
+struct Place {
+    unparker: Unparker,
+    /// The waker wanted this very worker, and did not count it as searching.
+    called: AtomicBool,
+}
+
+/// Evidence that this worker is counted as searching. It is given back through
+/// [`Sleep::stop_searching`], [`Sleep::fall_asleep`] or [`Searching::forget`].
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Searching(());
+
+/// How a sleep ended.
+#[derive(Debug)]
+#[must_use]
+pub(crate) enum Woken {
+    /// A push woke it, and has counted it as searching.
+    ToSearch(Searching),
+    /// It was called by name, or did not sleep because there was something to do.
+    ToLook,
+}
+
+impl Sleep {
+    pub(crate) fn new(unparkers: impl Iterator<Item = Unparker>) -> Self {
+        let places: Box<[Place]> =
+            unparkers.map(|unparker| Place { unparker, called: AtomicBool::new(false) }).collect();
+        assert!(places.len() <= MAX_WORKERS, "validated by the builder");
+        Self {
+            counts: CachePadded::new(AtomicUsize::new(0)),
+            sleepers: Mutex::new(Vec::with_capacity(places.len())),
+            max_searching: (places.len() / 2).max(1),
+            places,
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        // Ordering: Relaxed; where it matters, the caller has a SeqCst fence before it.
+        Counts(self.counts.load(Ordering::Relaxed))
+    }
+
+    /// A worker has run out of work. At most half of the workers search at once.
+    pub(crate) fn start_searching(&self) -> Option<Searching> {
+        // Ordering: Relaxed. A searcher publishes nothing by becoming one.
+        self.counts
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counts| {
+                let room = Counts(counts).searching() < self.max_searching;
+                room.then_some(counts + ONE_SEARCHING)
+            })
+            .ok()
+            .map(|_| Searching(()))
+    }
+
+    /// A searcher has found something. If it was the last one, pushes that relied on it have woken nobody:
+    /// it looks whether there is more, and wakes the next one for it (events F1 to F3).
+    pub(crate) fn stop_searching(&self, searching: Searching, is_work_left: impl FnOnce() -> bool) {
+        let Searching(()) = searching;
+        // Ordering: Relaxed; the fence below orders it against the look at the queues.
+        let before = Counts(self.counts.fetch_sub(ONE_SEARCHING, Ordering::Relaxed));
+        if before.searching() > 1 || before.sleeping() == 0 {
+            return;
+        }
+        // Ordering: pairs with the fence in `notify`. Without it this look could miss a push whose
+        // pusher still saw this worker searching.
+        fence(Ordering::SeqCst);
+        if is_work_left() {
+            self.wake_one();
+        }
+    }
+
+    /// Something has been pushed: wakes one worker if some sleep and none searches (events P2, P3).
+    #[inline]
+    pub(crate) fn notify(&self) {
+        // Ordering: pairs with the fence in `fall_asleep` and in `stop_searching`. Without it the push
+        // could stay in this core's store buffer while the counts are read, and the worker that lies down
+        // meanwhile sees neither the push nor gets a wake-up.
+        fence(Ordering::SeqCst);
+        self.notify_unfenced();
+    }
+
+    /// As [`Sleep::notify`] without the fence, for entries that their pusher takes back itself if nobody
+    /// comes: a missed wake-up costs parallelism, no progress.
+    #[inline]
+    pub(crate) fn notify_unfenced(&self) {
+        let counts = self.counts();
+        if counts.sleeping() != 0 && counts.searching() == 0 {
+            self.wake_one();
+        }
+    }
+
+    /// Wakes the top sleeper and counts it as searching, unless somebody searches already.
+    #[cold]
+    fn wake_one(&self) {
+        let mut sleepers = self.sleepers.lock();
+        let Some(worker) = sleepers.last().copied() else { return };
+        // Ordering: Relaxed. The woken worker synchronises through its parker's token.
+        let transferred =
+            self.counts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counts| {
+                (Counts(counts).searching() == 0).then(|| counts - ONE_SLEEPING + ONE_SEARCHING)
+            });
+        if transferred.is_err() {
+            return;
+        }
+        sleepers.pop();
+        drop(sleepers);
+        self.places[worker].unparker.unpark();
+    }
+
+    /// Wakes one certain worker, if it sleeps, to look at what only it may run.
+    pub(crate) fn call(&self, worker: usize) {
+        // Ordering: pairs with the fence in `fall_asleep`, as in `notify`.
+        fence(Ordering::SeqCst);
+        let mut sleepers = self.sleepers.lock();
+        if let Some(place) = sleepers.iter().position(|sleeper| *sleeper == worker) {
+            sleepers.remove(place);
+            self.wake_called(worker);
+        }
+    }
+
+    /// Wakes everybody, to look at how the pool stands.
+    pub(crate) fn call_all(&self) {
+        // Ordering: as in `call`.
+        fence(Ordering::SeqCst);
+        let mut sleepers = self.sleepers.lock();
+        while let Some(worker) = sleepers.pop() {
+            self.wake_called(worker);
+        }
+    }
+
+    /// The sleepers are locked, and `worker` has been taken out.
+    fn wake_called(&self, worker: usize) {
+        // Ordering: Relaxed, as in `wake_one`.
+        self.counts.fetch_sub(ONE_SLEEPING, Ordering::Relaxed);
+        // Ordering: Relaxed; the parker's token publishes it.
+        self.places[worker].called.store(true, Ordering::Relaxed);
+        self.places[worker].unparker.unpark();
+    }
+
+    /// Lies down, unless there is something to do (events S1 to S4).
+    ///
+    /// `searching` is this worker's evidence if it searched. `is_work_left` looks at everything that a
+    /// sleeper could be woken for. Sleeping and looking again repeat until a waker takes the worker out.
+    pub(crate) fn fall_asleep(
+        &self,
+        worker: usize,
+        parker: &Parker,
+        searching: Option<Searching>,
+        is_work_left: impl FnOnce(Others) -> bool,
+    ) -> Woken {
+        let others = self.announce(worker, searching);
+        // Ordering: pairs with the fence in `notify` and `call`. Without it the look below could be
+        // older than the announcement, and miss a push that did not see it.
+        fence(Ordering::SeqCst);
+        if is_work_left(others) && self.get_up(worker) {
+            return Woken::ToLook;
+        }
+        loop {
+            parker.park();
+            let place = &self.places[worker];
+            // Ordering: Relaxed; taking the parker's token has acquired it.
+            if place.called.load(Ordering::Relaxed) {
+                place.called.store(false, Ordering::Relaxed);
+                return Woken::ToLook;
+            }
+            if !self.sleepers.lock().contains(&worker) {
+                return Woken::ToSearch(Searching(()));
+            }
+            // A token from before this sleep: nobody has taken the worker out.
+        }
+    }
+
+    /// Puts the worker among the sleepers.
+    fn announce(&self, worker: usize, searching: Option<Searching>) -> Others {
+        let mut sleepers = self.sleepers.lock();
+        sleepers.push(worker);
+        let all_asleep = sleepers.len() == self.places.len();
+        let change = match searching {
+            Some(Searching(())) => ONE_SLEEPING - ONE_SEARCHING,
+            None => ONE_SLEEPING,
+        };
+        // Ordering: Relaxed; the fence in `fall_asleep` orders it before the look at the queues.
+        let before = Counts(self.counts.fetch_add(change, Ordering::Relaxed));
+        let searching_others = before.searching() - usize::from(change != ONE_SLEEPING);
+        Others { searching: searching_others > 0, all_asleep }
+    }
+
+    /// Takes the worker out of the sleepers. False if a waker was faster, whose token comes then.
+    fn get_up(&self, worker: usize) -> bool {
+        let mut sleepers = self.sleepers.lock();
+        let Some(place) = sleepers.iter().position(|sleeper| *sleeper == worker) else {
+            return false;
+        };
+        sleepers.remove(place);
+        // Ordering: Relaxed; getting up publishes nothing.
+        self.counts.fetch_sub(ONE_SLEEPING, Ordering::Relaxed);
+        true
+    }
+
+    /// Whether every worker sleeps at this moment.
+    pub(crate) fn all_asleep(&self) -> bool {
+        self.sleepers.lock().len() == self.places.len()
+    }
+}
+
+/// What the others did at the moment when a worker lay down.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Others {
+    /// At least one of them searches: it will find what is in the queues, or wake somebody, or lie down and
+    /// look in its turn.
+    pub(crate) searching: bool,
+    /// They all sleep, this worker included.
+    pub(crate) all_asleep: bool,
+}

@@ -1,0 +1,285 @@
+//! A worker's life: find, run, lie down.
+
+use std::cell::Cell;
+
+use executor_common::sync::{Arc, LOOM, hint, thread};
+use executor_common::{Parker, RunOutcome, Runnable, WorkerCounters, enter_domain};
+
+use crate::context;
+use crate::fork::{Forks, JobRef};
+use crate::queue::Local;
+use crate::shared::Shared;
+use crate::shutdown::Phase;
+use crate::sleep::{Others, Searching, Woken};
+
+/// After so many of its own tasks a worker looks into the injector first, so that a task which respawns
+/// itself for ever does not starve those from outside. A prime, so that it does not beat with the program's
+/// own periods.
+const INJECTOR_INTERVAL: u32 = 61;
+
+/// How often a searcher goes over all queues before it lies down. Waking a halted core takes the waker about
+/// 10 us and the task about 40; a search of about that length pays for itself if work comes meanwhile.
+const SEARCH_ROUNDS: u32 = if LOOM { 1 } else { 16 };
+
+/// Of those, how many only pause in between; the others give the core to whoever wants it.
+const SPIN_ROUNDS: u32 = 8;
+const SPINS_PER_ROUND: u32 = 32;
+
+/// The state of one worker, on its own thread.
+pub(crate) struct Worker {
+    index: usize,
+    shared: Arc<Shared>,
+    tasks: Local<Runnable>,
+    pub(crate) forks: Forks,
+    parker: Parker,
+    tick: Cell<u32>,
+    random: Cell<u32>,
+}
+
+/// Something to run.
+enum Found {
+    Task(Runnable),
+    Job(JobRef),
+}
+
+impl Worker {
+    pub(crate) fn new(
+        index: usize,
+        shared: Arc<Shared>,
+        tasks: Local<Runnable>,
+        forks: Forks,
+        parker: Parker,
+    ) -> Self {
+        let seed = (index as u32 + 1).wrapping_mul(0x9E37_79B9) | 1;
+        Self { index, shared, tasks, forks, parker, tick: Cell::new(0), random: Cell::new(seed) }
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(crate) fn counters(&self) -> &WorkerCounters {
+        &self.shared.remotes[self.index].counters
+    }
+
+    /// Queues a task on this worker's own deque.
+    pub(crate) fn push(&self, task: Runnable) {
+        self.tasks.push(task);
+        self.shared.sleep.notify();
+    }
+
+    /// The thread's main function.
+    pub(crate) fn run(self) {
+        // Last of all, and also if this crate has a bug that panics: a shutdown waits for it.
+        let _leave = Leave(Arc::clone(&self.shared));
+        enter_domain(self.shared.domain, self.shared.hooks.on_panic.clone());
+        context::enter(&self, || {
+            call_hook(self.shared.hooks.on_thread_start.as_ref(), self.index);
+            self.work();
+            self.cancel_left_over();
+            call_hook(self.shared.hooks.on_thread_stop.as_ref(), self.index);
+        });
+    }
+
+    fn work(&self) {
+        let mut searching = None;
+        while self.shared.lifecycle.phase() != Phase::Stopping {
+            if searching.is_none()
+                && let Some(task) = self.next_own()
+            {
+                self.execute(Found::Task(task));
+                continue;
+            }
+            searching = searching.or_else(|| self.shared.sleep.start_searching());
+            if searching.is_some()
+                && let Some(found) = self.search()
+            {
+                if let Some(evidence) = searching.take() {
+                    self.shared.sleep.stop_searching(evidence, || self.shared.is_work_visible());
+                }
+                self.execute(found);
+                continue;
+            }
+            searching = self.sleep(searching);
+        }
+        if let Some(evidence) = searching {
+            self.shared.sleep.stop_searching(evidence, || false);
+        }
+    }
+
+    /// The next task out of this worker's own queues, and now and then out of the injector.
+    fn next_own(&self) -> Option<Runnable> {
+        let tick = self.tick.get().wrapping_add(1);
+        self.tick.set(tick);
+        let mailbox = &self.shared.remotes[self.index].mailbox;
+        if let Some(task) = mailbox.take() {
+            return Some(task);
+        }
+        if tick.is_multiple_of(INJECTOR_INTERVAL)
+            && let Some(task) = self.shared.injector.steal()
+        {
+            return Some(task);
+        }
+        self.tasks.pop()
+    }
+
+    fn execute(&self, found: Found) {
+        self.counters().begin_busy();
+        match found {
+            Found::Task(task) => {
+                let outcome = task.run();
+                self.counters().count(&outcome);
+                if let RunOutcome::Yielded(task) = outcome {
+                    // Behind what is in the deque, and anybody may take it from there.
+                    self.push(task);
+                }
+            }
+            Found::Job(job) => self.forks.execute_stolen(self, job),
+        }
+    }
+
+    /// Goes over everybody's queues until something is found or the search has lasted long enough.
+    fn search(&self) -> Option<Found> {
+        self.counters().end_busy();
+        for round in 0..SEARCH_ROUNDS {
+            if let Some(found) = self.sweep() {
+                return Some(found);
+            }
+            if self.shared.lifecycle.phase() == Phase::Stopping {
+                return None;
+            }
+            if round < SPIN_ROUNDS {
+                for _ in 0..SPINS_PER_ROUND {
+                    hint::spin_loop();
+                }
+            } else {
+                thread::yield_now();
+            }
+        }
+        None
+    }
+
+    fn sweep(&self) -> Option<Found> {
+        let remotes = &self.shared.remotes;
+        if let Some(task) = remotes[self.index].mailbox.take() {
+            return Some(Found::Task(task));
+        }
+        if let Some(task) = self.shared.injector.steal_batch(&self.tasks) {
+            return Some(Found::Task(task));
+        }
+        if let Some(job) = self.shared.returned.take_any() {
+            return Some(Found::Job(job));
+        }
+        let counters = self.counters();
+        let start = self.next_random() as usize % remotes.len();
+        for offset in 0..remotes.len() {
+            let victim = (start + offset) % remotes.len();
+            if victim == self.index {
+                continue;
+            }
+            let remote = &remotes[victim];
+            if !remote.jobs.is_empty() {
+                counters.steal_attempts.add_owned(1);
+                if let Some(job) = remote.jobs.steal() {
+                    counters.steals.add_owned(1);
+                    return Some(Found::Job(job));
+                }
+            }
+            if !remote.tasks.is_empty() {
+                counters.steal_attempts.add_owned(1);
+                if let Some(task) = remote.tasks.steal_half(&self.tasks) {
+                    counters.steals.add_owned(1);
+                    return Some(Found::Task(task));
+                }
+            }
+        }
+        None
+    }
+
+    /// Lies down until there is something to do. Returns the evidence if a waker counted this worker as
+    /// searching.
+    fn sleep(&self, searching: Option<Searching>) -> Option<Searching> {
+        let counters = self.counters();
+        counters.end_busy();
+        counters.parks.add_owned(1);
+        let woken = self
+            .shared
+            .sleep
+            .fall_asleep(self.index, &self.parker, searching, |others| self.is_work_left(others));
+        counters.wakes.add_owned(1);
+        match woken {
+            Woken::ToSearch(evidence) => Some(evidence),
+            Woken::ToLook => None,
+        }
+    }
+
+    /// The look before the sleep.
+    fn is_work_left(&self, others: Others) -> bool {
+        if self.shared.lifecycle.phase() == Phase::Stopping
+            || !self.shared.remotes[self.index].mailbox.is_empty()
+        {
+            return true;
+        }
+        // While somebody searches, what is in the queues is that worker's to find: it will take it, or wake
+        // somebody for it, or look here in its turn.
+        if !others.searching && self.shared.is_work_visible() {
+            return true;
+        }
+        // The last one to lie down beside empty queues ends a pool that is being drained.
+        let drained = others.all_asleep
+            && !others.searching
+            && self.shared.lifecycle.phase() == Phase::Draining
+            && self.shared.registry.is_empty()
+            && self.shared.remotes.iter().all(|remote| remote.mailbox.is_empty())
+            && self.shared.sleep.all_asleep();
+        if drained {
+            self.shared.stop();
+        }
+        drained
+    }
+
+    /// The pool stops: nobody runs what is still on this worker's deque.
+    fn cancel_left_over(&self) {
+        self.counters().end_busy();
+        let mailbox = &self.shared.remotes[self.index].mailbox;
+        while let Some(task) = mailbox.take().or_else(|| self.tasks.pop()) {
+            self.counters().count(&task.cancel());
+        }
+    }
+
+    /// Marsaglia's xorshift32: cheap, and good enough to spread thieves over victims.
+    fn next_random(&self) -> u32 {
+        if LOOM {
+            // A model explores the schedules; it does not need another dimension.
+            return 0;
+        }
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        self.random.set(x);
+        x
+    }
+}
+
+/// A worker's thread has nothing more to do with the pool.
+struct Leave(Arc<Shared>);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        self.0.lifecycle.leave(1);
+    }
+}
+
+fn call_hook(hook: Option<&crate::shared::ThreadHook>, index: usize) {
+    if let Some(hook) = hook {
+        // Foreign code: its panic must not end the worker.
+        if let Err(payload) = executor_common::panic::caught(|| hook(index)) {
+            executor_common::panic::discard(payload);
+        }
+    }
+}
