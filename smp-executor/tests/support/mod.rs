@@ -1,0 +1,31 @@
+//! What all of these tests need.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use smp_executor::SmpExecutor;
+
+/// Runs `body` on a thread of its own, and fails if it has not ended after a minute: a hang is a failure, not
+/// a wait.
+pub(crate) fn watched(body: impl FnOnce() + Send + 'static) {
+    let (done, finished) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        body();
+        let _ = done.send(());
+    });
+    match finished.recv_timeout(Duration::from_secs(60)) {
+        Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => {
+            if let Err(payload) = thread.join() {
+                std::panic::resume_unwind(payload);
+            }
+        }
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the test hangs"),
+    }
+}
+
+/// A pool of `workers`.
+#[allow(dead_code, reason = "not every test file builds a plain pool")]
+pub(crate) fn pool(workers: usize) -> SmpExecutor {
+    SmpExecutor::builder().workers(workers).build().expect("a few threads are to be had")
+}
