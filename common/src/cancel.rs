@@ -39,7 +39,7 @@ struct Node {
     waiters: WaitQueue,
     /// `None` once the token has been cancelled: a child that comes later is born cancelled.
     children: Mutex<Option<Vec<Weak<Node>>>>,
-    /// Keeps the way from the root alive where only the grandchild is held.
+    /// Looked at by `is_cancelled`, and keeps the way from the root alive where only the grandchild is held.
     parent: Option<Arc<Node>>,
 }
 
@@ -53,9 +53,18 @@ impl Node {
         })
     }
 
+    /// Whether this node or one above it has been cancelled. Looking up makes a child cancelled at the very
+    /// moment that its parent is, also while a `cancel` on another thread is still on its way down.
     fn is_cancelled(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `cancel`, so that work that stops sees why.
-        self.cancelled.load(Ordering::Acquire)
+        let mut node = Some(self);
+        while let Some(here) = node {
+            // Ordering: Acquire pairs with the Release in `cancel`, so that work that stops sees why.
+            if here.cancelled.load(Ordering::Acquire) {
+                return true;
+            }
+            node = here.parent.as_deref();
+        }
+        false
     }
 
     /// Cancels the node alone; returns its children.

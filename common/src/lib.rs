@@ -46,3 +46,8 @@ pub use task::{
 };
 pub use wait_queue::{Ticket, WaitQueue};
 pub use yield_now::{YieldNow, yield_now};
+
+/// The README's examples run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -14,7 +14,7 @@ use crate::task::JoinHandle;
 /// # Examples
 ///
 /// ```
-/// use executor_common::{JoinError, Role, Spawn, SpawnError};
+/// use executor_common::{Role, Spawn};
 ///
 /// const COMPUTE: Role = Role::new("compute");
 ///

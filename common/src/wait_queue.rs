@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use crate::panic::{caught, discard};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 
@@ -50,16 +51,23 @@ impl WaitQueue {
             queue.next_ticket
         });
         let place = queue.waiters.partition_point(|(other, _)| *other < number);
-        match queue.waiters.get_mut(place) {
-            Some((other, current)) if *other == number => current.clone_from(waker),
-            _ => queue.waiters.insert(place, (number, waker.clone())),
-        }
+        let replaced = match queue.waiters.get_mut(place) {
+            Some((other, current)) if *other == number => {
+                (!current.will_wake(waker)).then(|| std::mem::replace(current, waker.clone()))
+            }
+            _ => {
+                queue.waiters.insert(place, (number, waker.clone()));
+                None
+            }
+        };
         // Ordering: Relaxed; the fence below orders it before the caller's second look.
         self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
         drop(queue);
         // Ordering: pairs with the fence in `notify_one`. Without it the waiter's second look and the
         // releaser's look at `waiting` could both miss, and the waiter would sleep beside free room.
         fence(Ordering::SeqCst);
+        // A waker is foreign code, and its destructor may come back here: not under the lock.
+        drop(replaced);
     }
 
     /// Room has been made: wakes the first waiter, if there is one.
@@ -78,7 +86,7 @@ impl WaitQueue {
             first
         };
         if let Some((_, waker)) = first {
-            waker.wake();
+            wake(waker);
         }
     }
 
@@ -91,7 +99,7 @@ impl WaitQueue {
             std::mem::take(&mut queue.waiters)
         };
         for (_, waker) in all {
-            waker.wake();
+            wake(waker);
         }
     }
 
@@ -99,19 +107,16 @@ impl WaitQueue {
     /// notified, the next one is.
     pub fn leave(&self, ticket: &mut Ticket, satisfied: bool) {
         let Some(number) = ticket.0.take() else { return };
-        let was_notified = {
+        let removed = {
             let mut queue = self.queue.lock();
-            match queue.waiters.iter().position(|(other, _)| *other == number) {
-                Some(place) => {
-                    queue.waiters.remove(place);
-                    // Ordering: as in `notify_one`.
-                    self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
-                    false
-                }
-                None => true,
-            }
+            let place = queue.waiters.iter().position(|(other, _)| *other == number);
+            let removed = place.and_then(|place| queue.waiters.remove(place));
+            // Ordering: as in `notify_one`.
+            self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
+            removed
         };
-        if was_notified && !satisfied {
+        // Who is not in the queue any more has been notified.
+        if removed.is_none() && !satisfied {
             self.notify_one();
         }
     }
@@ -125,6 +130,13 @@ impl WaitQueue {
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// Wakes. The waker is foreign code: its panic must reach neither the releaser nor the other waiters.
+fn wake(waker: Waker) {
+    if let Err(payload) = caught(|| waker.wake()) {
+        discard(payload);
     }
 }
 

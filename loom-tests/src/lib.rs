@@ -1,1 +1,25 @@
-//! x
+//! Models of the executors' own code.
+//!
+//! `cargo loom` builds the workspace with `--cfg loom`, which replaces what is in `executor_common::sync`, and
+//! runs each model under all interleavings and all outcomes of the memory model, up to two preemptions per
+//! execution. Without that cfg there is nothing here but the wiring test's look at it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`model`] | [`check`]: runs a model, and fails unless it was explored to its end |
+//! | [`queue`] | the smallest scheduler for futures |
+//! | [`witness`] | values that show when they were written and dropped |
+
+#[cfg(loom)]
+pub mod model;
+#[cfg(loom)]
+pub mod queue;
+#[cfg(loom)]
+pub mod witness;
+
+#[cfg(loom)]
+pub use model::check;
+#[cfg(loom)]
+pub use queue::{Entries, Queue};
+#[cfg(loom)]
+pub use witness::{Plain, Witness};

@@ -186,31 +186,12 @@ impl SmpBuilder {
         self,
         mut start: impl FnMut(usize, ThreadSpec) -> io::Result<thread::JoinHandle<()>>,
     ) -> Result<SmpExecutor, BuildError> {
-        let workers = self.validated_workers()?;
-        let pins = self.pins(workers)?;
-        let epoch = Instant::now();
+        let count = self.validated_workers()?;
+        let pins = self.pins(count)?;
+        let (shared, workers) = assemble(count, self.hooks);
 
-        let parkers: Vec<Parker> = (0..workers).map(|_| Parker::new()).collect();
-        let sleep = Sleep::new(parkers.iter().map(Parker::unparker));
-        let tasks: Vec<_> = (0..workers).map(|_| Local::new(Order::Fifo)).collect();
-        let forks: Vec<_> = (0..workers).map(|_| Forks::new(Local::new(Order::Lifo))).collect();
-        let remotes = tasks
-            .iter()
-            .zip(&forks)
-            .map(|(tasks, forks)| Remote {
-                tasks: tasks.stealer(),
-                jobs: forks.stealer(),
-                mailbox: Mailbox::new(),
-                fork_unparker: forks.unparker(),
-                counters: WorkerCounters::new(epoch),
-            })
-            .collect();
-        let shared = sync::Arc::new(Shared::new(remotes, sleep, self.hooks, epoch));
-
-        let mut threads = Vec::with_capacity(workers);
-        let parts = tasks.into_iter().zip(forks).zip(parkers).zip(pins).enumerate();
-        for (index, (((tasks, forks), parker), pin)) in parts {
-            let worker = Worker::new(index, sync::Arc::clone(&shared), tasks, forks, parker);
+        let mut threads = Vec::with_capacity(count);
+        for (index, (worker, pin)) in workers.into_iter().zip(pins).enumerate() {
             let cpus = Arc::clone(&self.cpus);
             let spec = ThreadSpec {
                 name: format!("{}-{index}", self.thread_name),
@@ -226,7 +207,7 @@ impl SmpBuilder {
             match start(index, spec) {
                 Ok(thread) => threads.push(thread),
                 Err(source) => {
-                    shared.lifecycle.leave(workers - index);
+                    shared.lifecycle.leave(count - index);
                     // Dropping the executor stops and joins the workers that run.
                     drop(SmpExecutor::new_running(shared, threads));
                     return Err(BuildError::Thread { index, source });
@@ -235,6 +216,38 @@ impl SmpBuilder {
         }
         Ok(SmpExecutor::new_running(shared, threads))
     }
+}
+
+/// The pool and its workers, before any thread.
+pub(crate) fn assemble(count: usize, hooks: Hooks) -> (sync::Arc<Shared>, Vec<Worker>) {
+    let epoch = Instant::now();
+    let parkers: Vec<Parker> = (0..count).map(|_| Parker::new()).collect();
+    let sleep = Sleep::new(parkers.iter().map(Parker::unparker));
+    let tasks: Vec<_> = (0..count).map(|_| Local::new(Order::Fifo)).collect();
+    let forks: Vec<_> = (0..count).map(|_| Forks::new(Local::new(Order::Lifo))).collect();
+    let remotes = tasks
+        .iter()
+        .zip(&forks)
+        .map(|(tasks, forks)| Remote {
+            tasks: tasks.stealer(),
+            jobs: forks.stealer(),
+            mailbox: Mailbox::new(),
+            fork_unparker: forks.unparker(),
+            counters: WorkerCounters::new(epoch),
+            held: sync::Counter::new(),
+        })
+        .collect();
+    let shared = sync::Arc::new(Shared::new(remotes, sleep, hooks, epoch));
+    let workers = tasks
+        .into_iter()
+        .zip(forks)
+        .zip(parkers)
+        .enumerate()
+        .map(|(index, ((tasks, forks), parker))| {
+            Worker::new(index, sync::Arc::clone(&shared), tasks, forks, parker)
+        })
+        .collect();
+    (shared, workers)
 }
 
 impl fmt::Debug for SmpBuilder {

@@ -213,8 +213,7 @@ impl SmpExecutor {
         if !self.is_own_worker() {
             if !shared.lifecycle.wait(deadline) {
                 shared.stop();
-                shared.lifecycle.wait(Some(Instant::now() + LEAVE_GRACE));
-                still_running = shared.lifecycle.alive();
+                still_running = self.wait_for_idle_workers();
             }
             self.end_threads(still_running == 0);
         }
@@ -248,10 +247,24 @@ struct Tally {
     cancelled: u64,
 }
 
-/// How long a stopping pool waits for workers that are between two tasks before it calls them stuck.
-const LEAVE_GRACE: Duration = Duration::from_millis(10);
+/// How often a stopping pool looks whether the workers that have not left are held by a task.
+const LEAVE_CHECK_INTERVAL: Duration = Duration::from_millis(1);
 
 impl SmpExecutor {
+    /// The pool is stopping: waits until the workers have left that no task holds, and returns how many others
+    /// there are. Whoever is between two tasks leaves, or is seen to begin one that it had already taken.
+    fn wait_for_idle_workers(&self) -> usize {
+        loop {
+            if self.shared().lifecycle.wait(Some(Instant::now() + LEAVE_CHECK_INTERVAL)) {
+                return 0;
+            }
+            let held = self.shared().remotes.iter().filter(|remote| remote.is_held()).count();
+            if held > 0 {
+                return held;
+            }
+        }
+    }
+
     /// Waits for the workers if they have all left, or else leaves the threads to themselves.
     fn end_threads(&self, all_have_left: bool) {
         for thread in std::mem::take(&mut *self.threads.lock()) {

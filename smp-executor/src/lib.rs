@@ -48,6 +48,9 @@ mod fork;
 mod handle;
 mod labels;
 mod mailbox;
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model;
 mod queue;
 mod scope;
 mod shared;
@@ -66,3 +69,8 @@ pub use executor_common::{
 pub use fork::join;
 pub use handle::SmpHandle;
 pub use scope::{Scope, scope};
+
+/// The README's examples run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

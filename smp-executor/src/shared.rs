@@ -44,6 +44,15 @@ pub(crate) struct Remote {
     /// Wakes the worker where it waits for a forked job.
     pub(crate) fork_unparker: Unparker,
     pub(crate) counters: WorkerCounters,
+    /// One while the worker runs a task or a job.
+    pub(crate) held: Counter,
+}
+
+impl Remote {
+    /// Whether a task holds the worker at this moment.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.get() != 0
+    }
 }
 
 /// What the user wants to be called for.

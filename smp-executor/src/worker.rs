@@ -88,27 +88,31 @@ impl Worker {
     fn work(&self) {
         let mut searching = None;
         while self.shared.lifecycle.phase() != Phase::Stopping {
-            if searching.is_none()
-                && let Some(task) = self.next_own()
-            {
-                self.execute(Found::Task(task));
-                continue;
-            }
-            searching = searching.or_else(|| self.shared.sleep.start_searching());
-            if searching.is_some()
-                && let Some(found) = self.search()
-            {
-                if let Some(evidence) = searching.take() {
-                    self.shared.sleep.stop_searching(evidence, || self.shared.is_work_visible());
-                }
-                self.execute(found);
-                continue;
-            }
-            searching = self.sleep(searching);
+            searching = self.turn(searching);
         }
         if let Some(evidence) = searching {
             self.shared.sleep.stop_searching(evidence, || false);
         }
+    }
+
+    /// Runs one task, or lies down once. Takes and returns the evidence that this worker is counted as
+    /// searching.
+    pub(crate) fn turn(&self, searching: Option<Searching>) -> Option<Searching> {
+        if searching.is_none()
+            && let Some(task) = self.next_own()
+        {
+            self.execute(Found::Task(task));
+            return None;
+        }
+        let Some(evidence) = searching.or_else(|| self.shared.sleep.start_searching()) else {
+            return self.sleep(None);
+        };
+        let Some(found) = self.search() else {
+            return self.sleep(Some(evidence));
+        };
+        self.shared.sleep.stop_searching(evidence, || self.shared.is_work_visible());
+        self.execute(found);
+        None
     }
 
     /// The next task out of this worker's own queues, and now and then out of the injector.
@@ -128,7 +132,9 @@ impl Worker {
     }
 
     fn execute(&self, found: Found) {
-        self.counters().begin_busy();
+        let remote = &self.shared.remotes[self.index];
+        remote.counters.begin_busy();
+        remote.held.set(1);
         match found {
             Found::Task(task) => {
                 let outcome = task.run();
@@ -140,6 +146,7 @@ impl Worker {
             }
             Found::Job(job) => self.forks.execute_stolen(self, job),
         }
+        remote.held.set(0);
     }
 
     /// Goes over everybody's queues until something is found or the search has lasted long enough.

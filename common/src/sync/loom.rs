@@ -107,6 +107,10 @@ impl Condvar {
     }
 
     /// Releases the lock, waits for a notification, locks again.
+    ///
+    /// # Panics
+    ///
+    /// Never: the borrow of the guard keeps a second wait from finding it empty.
     pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
         let inner = guard.0.take().expect("the guard is only empty inside Condvar::wait");
         let inner = self.0.wait(inner).unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -1,0 +1,117 @@
+//! The registry: futures that come, go and complete while it is closed.
+
+#![cfg(loom)]
+
+use std::future::{Future, pending};
+
+use executor_common::sync::{Arc, thread};
+use executor_common::{DomainId, JoinHandle, Runnable, future_task};
+use loom_tests::{Plain, Queue, Witness, check};
+
+fn holding(witness: Witness, inner: impl Future<Output = ()> + Send) -> impl Future + Send {
+    async move {
+        let _witness = witness;
+        inner.await;
+    }
+}
+
+/// A task in `queue`'s registry whose end shows.
+struct Registered {
+    runnable: Runnable,
+    handle: JoinHandle<()>,
+    dropped: Plain,
+}
+
+fn register(queue: &Arc<Queue>, inner: impl Future<Output = ()> + Send + 'static) -> Registered {
+    let (witness, dropped) = Witness::new();
+    let future = holding(witness, inner);
+    let future = async move { drop(future.await) };
+    let (runnable, handle) = future_task(DomainId::unique(), future, Arc::clone(queue));
+    Registered { runnable, handle, dropped }
+}
+
+/// Nobody is left, and nobody waits for ever.
+fn all_ended(queue: &Queue, tasks: impl IntoIterator<Item = (JoinHandle<()>, Plain)>) {
+    assert!(queue.registry.is_empty());
+    assert!(queue.registry.is_closed());
+    for (handle, dropped) in tasks {
+        assert!(handle.is_finished(), "a future was lost");
+        assert_eq!(dropped.get(), 1);
+        if let Err(error) = handle.join() {
+            assert!(error.is_cancelled());
+        }
+    }
+}
+
+#[test]
+fn insert_against_close() {
+    check("registry: insert, close", || {
+        let queue = Queue::new();
+        let spawner = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                let task = register(&queue, pending());
+                queue.entries.run(task.runnable);
+                (task.handle, task.dropped)
+            })
+        };
+        queue.registry.close();
+        let task = spawner.join().unwrap();
+        queue.entries.run_all();
+        all_ended(&queue, [task]);
+    });
+}
+
+#[test]
+fn completion_against_close() {
+    check("registry: completion, close", || {
+        let queue = Queue::new();
+        let task = register(&queue, async {});
+        let runner = {
+            let (queue, runnable) = (Arc::clone(&queue), task.runnable);
+            thread::spawn(move || queue.entries.run(runnable))
+        };
+        queue.registry.close();
+        runner.join().unwrap();
+        queue.entries.run_all();
+        all_ended(&queue, [(task.handle, task.dropped)]);
+    });
+}
+
+#[test]
+fn a_suspended_future_is_cancelled_by_close_or_by_abort() {
+    check("registry: suspended, close, abort", || {
+        let queue = Queue::new();
+        let task = register(&queue, pending());
+        queue.entries.run(task.runnable);
+        let aborter = task.handle.abort_handle();
+        let aborting = thread::spawn(move || aborter.abort());
+        let aborted = queue.registry.close();
+        aborting.join().unwrap();
+        assert_eq!(aborted, 1);
+        queue.entries.run_all();
+        all_ended(&queue, [(task.handle, task.dropped)]);
+    });
+}
+
+#[test]
+fn neighbours_complete_while_the_list_is_closed() {
+    check("registry: two completions, close", || {
+        let queue = Queue::new();
+        let tasks =
+            [register(&queue, async {}), register(&queue, async {}), register(&queue, async {})];
+        assert_eq!(queue.registry.len(), 3);
+        let [first, second, third] = tasks.map(|task| (task.runnable, (task.handle, task.dropped)));
+        let runners = [first.0, second.0].map(|runnable| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.entries.run(runnable))
+        });
+        queue.entries.push(third.0);
+        queue.registry.close();
+        for runner in runners {
+            runner.join().unwrap();
+        }
+        queue.entries.run_all();
+        all_ended(&queue, [first.1, second.1, third.1]);
+    });
+}

@@ -1,0 +1,135 @@
+//! The sleep protocol: never do all workers sleep beside a queue that is not empty.
+//!
+//! A lost wake-up shows as a deadlock, which loom reports. The deque is the fence-free port, so that the fences
+//! of the protocol are all there is between a push and a look at who sleeps.
+
+#![cfg(loom)]
+
+use executor_common::Parker;
+use executor_common::sync::atomic::{AtomicUsize, Ordering};
+use executor_common::sync::{Arc, thread};
+use loom_tests::check;
+use smp_executor::SmpExecutor;
+use smp_executor::model::{ModelWorker, pool};
+
+/// What has been done so far.
+#[derive(Clone)]
+struct Done(Arc<AtomicUsize>);
+
+impl Done {
+    fn new() -> Self {
+        Self(Arc::new(AtomicUsize::new(0)))
+    }
+
+    fn one(&self) -> impl FnOnce() + Send + use<> {
+        let done = self.clone();
+        move || {
+            done.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn is(&self, wanted: usize) -> bool {
+        self.0.load(Ordering::Relaxed) == wanted
+    }
+}
+
+/// Two workers out of a pool of two.
+fn two(workers: Vec<ModelWorker>) -> [ModelWorker; 2] {
+    workers.try_into().expect("a pool of two has two workers")
+}
+
+#[test]
+fn a_push_from_outside_reaches_a_worker_that_lies_down() {
+    check("smp sleep: outside push, falling asleep", || {
+        let (pool, workers) = pool(1);
+        let done = Done::new();
+        let work = done.one();
+        let pushing = thread::spawn(move || drop(pool.spawn(work)));
+        workers[0].enter(|| workers[0].work_until(|| done.is(1)));
+        pushing.join().unwrap();
+    });
+}
+
+#[test]
+fn a_worker_s_push_reaches_another_that_lies_down() {
+    check("smp sleep: worker's push, falling asleep", || {
+        let (pool, workers) = pool(2);
+        let [pusher, other] = two(workers);
+        let done = Done::new();
+        let work = done.one();
+        // The pusher does nothing else afterwards: a worker that is taken by a long task.
+        let pushing = thread::spawn(move || {
+            pusher.enter(|| drop(pool.spawn(work)));
+            pusher
+        });
+        other.enter(|| other.work_until(|| done.is(1)));
+        drop(pushing.join().unwrap());
+    });
+}
+
+#[test]
+fn two_pushes_at_once_are_both_served_by_one_worker() {
+    check("smp sleep: two pushers, one worker", || {
+        let (pool, workers) = pool(1);
+        let done = Done::new();
+        let pushing = [done.one(), done.one()].map(|work| {
+            let pool = pool.clone();
+            thread::spawn(move || drop(pool.spawn(work)))
+        });
+        workers[0].enter(|| workers[0].work_until(|| done.is(2)));
+        for pushing in pushing {
+            pushing.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn the_last_searcher_calls_the_next_for_what_is_left() {
+    check("smp sleep: two tasks that need two workers", || {
+        let (pool, workers) = pool(2);
+        let [first, second] = two(workers);
+        let parker = Parker::new();
+        let unparker = parker.unparker();
+        // From outside, so that one worker may find both. Whoever runs the first task is stuck until the other
+        // worker runs the second one.
+        let stuck = pool.spawn(move || parker.park());
+        let ending = pool.clone();
+        drop(pool.spawn(move || {
+            unparker.unpark();
+            // The end of a pool has models of its own.
+            loom::stop_exploring();
+            ending.stop();
+        }));
+        let working = thread::spawn(move || first.run());
+        second.run();
+        working.join().unwrap();
+        assert!(stuck.is_finished());
+    });
+}
+
+#[test]
+fn a_call_by_name_reaches_its_worker() {
+    check("smp sleep: broadcast, falling asleep", || {
+        let executor = SmpExecutor::builder().workers(1).build().unwrap();
+        assert_eq!(executor.broadcast(|index| index), [0]);
+    });
+}
+
+#[test]
+fn a_task_from_outside_is_run_and_joined() {
+    check("smp sleep: spawn and join", || {
+        let executor = SmpExecutor::builder().workers(1).build().unwrap();
+        assert_eq!(executor.spawn(|| 7).join().unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_future_woken_from_outside_is_polled_again() {
+    check("smp sleep: foreign wake-up of a future", || {
+        let executor = SmpExecutor::builder().workers(1).build().unwrap();
+        let token = executor_common::CancellationToken::new();
+        let waiting = executor.spawn_future(token.cancelled());
+        token.cancel();
+        waiting.join().unwrap();
+    });
+}

@@ -1,0 +1,297 @@
+//! A future's task: wake-ups against polls, against abort, and who frees the cell.
+
+#![cfg(loom)]
+
+use std::future::{Future, poll_fn};
+use std::sync::Arc as Untracked;
+use std::task::{Context, Poll, Waker};
+
+use executor_common::sync::atomic::{AtomicBool, Ordering};
+use executor_common::sync::{Arc, Mutex, UnsafeCell, thread};
+use executor_common::{DomainId, JoinHandle, Runnable, Schedule, TaskRegistry, enter_domain};
+use executor_common::{future_task, yield_now};
+use loom_tests::{Plain, Queue, Witness, check};
+
+/// What a future waits for: a flag, and the waker that it leaves on its first poll.
+///
+/// Nothing here synchronises but the flag, so that a wake-up alone has to carry it to the next poll.
+struct Signal {
+    set: AtomicBool,
+    waker: Untracked<std::sync::Mutex<Option<Waker>>>,
+}
+
+impl Signal {
+    fn new() -> Untracked<Self> {
+        let waker = Untracked::new(std::sync::Mutex::new(None));
+        Untracked::new(Self { set: AtomicBool::new(false), waker })
+    }
+
+    /// A future that ends when the flag is set, counts its polls, and drops a witness at its end.
+    fn wait(self: &Untracked<Self>, polls: &Plain, witness: Witness) -> impl Future + Send + use<> {
+        let (signal, polls) = (Untracked::clone(self), polls.clone());
+        poll_fn(move |context: &mut Context<'_>| {
+            let _ = &witness;
+            polls.increment();
+            // Relaxed, so that a wake-up must bring the flag with it.
+            if signal.set.load(Ordering::Relaxed) {
+                return Poll::Ready(());
+            }
+            signal.waker.lock().unwrap().get_or_insert_with(|| context.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    /// The waker that the first poll has left.
+    fn waker(&self) -> Waker {
+        self.waker.lock().unwrap().take().expect("the first poll is over")
+    }
+}
+
+/// A suspended task with its signal's waker taken out.
+struct Suspended {
+    queue: Arc<Queue>,
+    signal: Untracked<Signal>,
+    waker: Waker,
+    handle: JoinHandle<()>,
+    polls: Plain,
+    dropped: Plain,
+}
+
+impl Suspended {
+    fn new(domain: DomainId) -> Self {
+        let queue = Queue::new();
+        let signal = Signal::new();
+        let polls = Plain::new();
+        let (witness, dropped) = Witness::new();
+        let wait = signal.wait(&polls, witness);
+        let future = async move { drop(wait.await) };
+        let (runnable, handle) = future_task(domain, future, Arc::clone(&queue));
+        queue.entries.run(runnable);
+        let waker = signal.waker();
+        Self { queue, signal, waker, handle, polls, dropped }
+    }
+}
+
+#[test]
+fn a_wake_up_brings_what_was_written_before_it() {
+    check("future: wake by reference while notified", || {
+        let task = Suspended::new(DomainId::unique());
+        let (waker, other) = (task.waker.clone(), task.waker);
+        let signal = Untracked::clone(&task.signal);
+        let setter = thread::spawn(move || {
+            signal.set.store(true, Ordering::Relaxed);
+            waker.wake_by_ref();
+        });
+        // Somebody else wakes for no reason, and the task is polled before the flag is visible or after.
+        other.wake();
+        task.queue.entries.run_all();
+        setter.join().unwrap();
+        task.queue.entries.run_all();
+        assert!(task.handle.is_finished(), "a wake-up was lost");
+        assert_eq!(task.dropped.get(), 1);
+        assert!(matches!(task.polls.get(), 2..=3));
+    });
+}
+
+#[test]
+fn two_wakers_and_two_runners() {
+    check("future: two wakers, two runners", || {
+        let task = Suspended::new(DomainId::unique());
+        let (by_value, by_ref) = (task.waker.clone(), task.waker);
+        let (first, second) = (Untracked::clone(&task.signal), Arc::clone(&task.queue));
+        let setter = thread::spawn(move || {
+            first.set.store(true, Ordering::Relaxed);
+            by_value.wake();
+            second.entries.run_all();
+        });
+        by_ref.wake_by_ref();
+        task.queue.entries.run_all();
+        setter.join().unwrap();
+        task.queue.entries.run_all();
+        assert!(task.handle.is_finished(), "a wake-up was lost");
+        assert!(matches!(task.polls.get(), 2..=3), "as many polls as wake-ups allow");
+        drop(by_ref);
+        drop(task.handle);
+        assert_eq!(task.dropped.get(), 1);
+    });
+}
+
+#[test]
+fn woken_during_its_first_poll() {
+    check("future: woken during the poll", || {
+        let queue = Queue::new();
+        let slot: Arc<Mutex<(bool, Option<Waker>)>> = Arc::default();
+        let polls = Plain::new();
+        let (seen, counted) = (Arc::clone(&slot), polls.clone());
+        let future = poll_fn(move |context: &mut Context<'_>| {
+            counted.increment();
+            let mut slot = seen.lock();
+            if slot.0 {
+                return Poll::Ready(());
+            }
+            slot.1 = Some(context.waker().clone());
+            Poll::Pending
+        });
+        let (runnable, handle) = future_task(DomainId::unique(), future, Arc::clone(&queue));
+        let runner = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.entries.run(runnable))
+        };
+        let waker = {
+            let mut slot = slot.lock();
+            slot.0 = true;
+            slot.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        runner.join().unwrap();
+        queue.entries.run_all();
+        assert!(handle.is_finished(), "a wake-up was lost");
+        assert!(matches!(polls.get(), 1..=2));
+    });
+}
+
+#[test]
+fn a_yielding_future_is_claimed_while_it_is_queued() {
+    check("future: claim, run, yield", || {
+        let domain = DomainId::unique();
+        let queue = Queue::new();
+        let polls = Plain::new();
+        let counted = polls.clone();
+        let future = async move {
+            counted.increment();
+            yield_now().await;
+            counted.increment();
+        };
+        let (runnable, handle) = future_task(domain, future, Arc::clone(&queue));
+        let runner = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                queue.entries.run(runnable);
+                queue.entries.run_all();
+            })
+        };
+        enter_domain(domain, None);
+        handle.join().unwrap();
+        assert_eq!(polls.get(), 2);
+        runner.join().unwrap();
+    });
+}
+
+#[test]
+fn abort_against_wake() {
+    check("future: abort, wake", || {
+        let task = Suspended::new(DomainId::unique());
+        let (waker, signal) = (task.waker, Untracked::clone(&task.signal));
+        let aborter = task.handle.abort_handle();
+        let setter = thread::spawn(move || {
+            signal.set.store(true, Ordering::Relaxed);
+            waker.wake();
+        });
+        let aborting = thread::spawn(move || aborter.abort());
+        task.queue.entries.run_all();
+        setter.join().unwrap();
+        aborting.join().unwrap();
+        task.queue.entries.run_all();
+        assert!(task.handle.is_finished(), "both the wake-up and the abort were lost");
+        assert_eq!(task.dropped.get(), 1);
+        assert_eq!(task.queue.registry.len(), 0);
+        let polls = task.polls.get();
+        match task.handle.join() {
+            Ok(()) => assert_eq!(polls, 2),
+            Err(error) => assert!(error.is_cancelled() && polls == 1),
+        }
+    });
+}
+
+#[test]
+fn abort_during_a_poll() {
+    check("future: abort during the poll", || {
+        let queue = Queue::new();
+        let (witness, dropped) = Witness::new();
+        let future = async move {
+            let _witness = witness;
+            std::future::pending::<()>().await;
+        };
+        let (runnable, handle) = future_task(DomainId::unique(), future, Arc::clone(&queue));
+        let aborter = handle.abort_handle();
+        let runner = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.entries.run(runnable))
+        };
+        aborter.abort();
+        runner.join().unwrap();
+        queue.entries.run_all();
+        assert_eq!(dropped.get(), 1, "the abort was lost");
+        assert!(handle.join().unwrap_err().is_cancelled());
+    });
+}
+
+/// A scheduler inside the cell that notices when the cell is freed under its feet.
+struct Probed {
+    /// Read while the cell is in use, written when it is freed.
+    alive: UnsafeCell<usize>,
+    /// Untracked, so that no count but the cell's own orders its end.
+    queue: Untracked<Queue>,
+}
+
+// SAFETY: that an access to `alive` needs an edge is what the model checks.
+unsafe impl Sync for Probed {}
+
+impl Schedule for Probed {
+    fn schedule(&self, task: Runnable) {
+        self.queue.schedule(task);
+        self.alive.with(|_| ());
+    }
+
+    fn registry(&self) -> &TaskRegistry {
+        self.queue.registry()
+    }
+}
+
+impl Drop for Probed {
+    fn drop(&mut self) {
+        self.alive.with_mut(|_| ());
+    }
+}
+
+#[test]
+fn the_last_waker_frees_the_cell() {
+    check("future: who frees the cell", || {
+        let queue = Untracked::new(Queue {
+            entries: loom_tests::Entries::new(),
+            registry: TaskRegistry::new(1),
+        });
+        let scheduler = Probed { alive: UnsafeCell::new(0), queue: Untracked::clone(&queue) };
+        let (polls, (witness, dropped)) = (Plain::new(), Witness::new());
+        let signal = Signal::new();
+        signal.set.store(true, Ordering::Relaxed);
+        let wait = signal.wait(&polls, witness);
+        let mut first = true;
+        let mut wait = Box::pin(wait);
+        let slot = Untracked::new(std::sync::Mutex::new(None));
+        let left = Untracked::clone(&slot);
+        // The first poll leaves a waker, the second ends.
+        let future = poll_fn(move |context: &mut Context<'_>| {
+            if std::mem::take(&mut first) {
+                *left.lock().unwrap() = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+            wait.as_mut().poll(context).map(drop)
+        });
+        let (runnable, handle) = future_task(DomainId::unique(), future, scheduler);
+        queue.entries.run(runnable);
+        drop(handle);
+        let waker: Waker = slot.lock().unwrap().take().unwrap();
+        let copy = waker.clone();
+        let waking = thread::spawn(move || waker.wake());
+        let waking_too = thread::spawn(move || copy.wake_by_ref());
+        queue.entries.run_all();
+        waking.join().unwrap();
+        waking_too.join().unwrap();
+        queue.entries.run_all();
+        assert_eq!(dropped.get(), 1);
+        assert_eq!(polls.get(), 1);
+    });
+}

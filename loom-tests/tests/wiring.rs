@@ -1,0 +1,134 @@
+//! The models check what they say they check.
+//!
+//! Without this, a dead switch or a model that explores nothing looks like success.
+
+/// `cargo loom` sets `EXPECT_LOOM`. A `RUSTFLAGS` in the environment would replace the flags of its alias,
+/// and with them the cfg.
+#[test]
+fn loom_is_in_place_where_it_is_expected() {
+    assert_eq!(cfg!(loom), executor_common::sync::LOOM, "one switch for all crates");
+    if std::env::var_os("EXPECT_LOOM").is_some() {
+        let (loom, checked) = (cfg!(loom), cfg!(debug_assertions));
+        assert!(loom, "`--cfg loom` did not arrive; is RUSTFLAGS set in the environment?");
+        assert!(checked, "the models need the debug assertions of the code under test");
+    }
+}
+
+#[cfg(loom)]
+mod planted {
+    //! Each planted model must fail, in a process of its own: loom cannot clean up after all failures.
+
+    use std::process::Command;
+
+    use executor_common::Parker;
+    use executor_common::sync::atomic::{AtomicBool, Ordering, fence};
+    use executor_common::sync::{Arc, thread};
+    use loom_tests::{Plain, check};
+
+    /// Runs the test `planted` and requires it to fail for the given reason.
+    fn fails(planted: &str, reason: &str, environment: &[(&str, &str)]) {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &format!("planted::{planted}"), "--include-ignored", "--nocapture"])
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{planted} passed:\n{text}");
+        assert!(text.contains(reason), "{planted} failed for another reason:\n{text}");
+    }
+
+    #[test]
+    fn a_race_is_caught() {
+        fails("race", "Causality violation", &[]);
+    }
+
+    #[test]
+    fn a_relaxed_flag_is_caught() {
+        fails("relaxed_flag", "Causality violation", &[]);
+    }
+
+    #[test]
+    fn a_lost_wake_up_is_caught() {
+        fails("lost_wake_up", "deadlock", &[]);
+    }
+
+    #[test]
+    fn one_execution_is_not_enough() {
+        fails("single_execution", "one execution only", &[]);
+    }
+
+    #[test]
+    fn a_budget_that_ends_first_is_a_failure() {
+        fails("sleep_with_fences", "not exhausted", &[("LOOM_MAX_DURATION", "0")]);
+    }
+
+    #[test]
+    #[ignore = "fails on purpose; run by the test above"]
+    fn race() {
+        check("planted race", || {
+            let value = Plain::new();
+            let shared = value.clone();
+            let thread = thread::spawn(move || shared.increment());
+            value.increment();
+            thread.join().unwrap();
+        });
+    }
+
+    #[test]
+    #[ignore = "fails on purpose; run by the test above"]
+    fn relaxed_flag() {
+        check("planted relaxed flag", || {
+            let (value, flag) = (Plain::new(), Arc::new(AtomicBool::new(false)));
+            let (shared, set) = (value.clone(), Arc::clone(&flag));
+            let thread = thread::spawn(move || {
+                shared.increment();
+                set.store(true, Ordering::Relaxed);
+            });
+            if flag.load(Ordering::Acquire) {
+                value.get();
+            }
+            thread.join().unwrap();
+        });
+    }
+
+    #[test]
+    #[ignore = "fails on purpose; run by the test above"]
+    fn single_execution() {
+        check("planted single execution", || Plain::new().increment());
+    }
+
+    #[test]
+    #[ignore = "fails on purpose; run by the test above"]
+    fn lost_wake_up() {
+        check("planted lost wake-up", || sleep_and_wake(|| ()));
+    }
+
+    /// The same with what the one above lacks: it must pass, or the failure above shows nothing.
+    #[test]
+    fn sleep_with_fences() {
+        check("sleep with fences", || sleep_and_wake(|| fence(Ordering::SeqCst)));
+    }
+
+    /// One thread announces that it sleeps and looks for work once more, the other makes work and looks for
+    /// sleepers. `between` is the barrier between each one's store and load.
+    fn sleep_and_wake(between: fn()) {
+        let shared = Arc::new((AtomicBool::new(false), AtomicBool::new(false)));
+        let parker = Parker::new();
+        let (theirs, unparker) = (Arc::clone(&shared), parker.unparker());
+        let thread = thread::spawn(move || {
+            let (work, sleeping) = &*theirs;
+            work.store(true, Ordering::Release);
+            between();
+            if sleeping.load(Ordering::Acquire) {
+                unparker.unpark();
+            }
+        });
+        let (work, sleeping) = &*shared;
+        sleeping.store(true, Ordering::Release);
+        between();
+        if !work.load(Ordering::Acquire) {
+            parker.park();
+        }
+        thread.join().unwrap();
+    }
+}
