@@ -75,3 +75,19 @@ fn the_last_of_two_workers_ends_a_drained_pool() {
         }
     });
 }
+
+#[test]
+fn a_broadcast_that_races_with_the_drop_returns() {
+    check("smp shutdown: broadcast against stop", || {
+        let (pool, workers) = pool(1);
+        let working = thread::spawn(move || workers.into_iter().for_each(|worker| worker.run()));
+        let stopping = {
+            let pool = pool.clone();
+            thread::spawn(move || pool.stop())
+        };
+        // With a result from the worker, or from nobody.
+        assert!(pool.broadcast(|index| index).len() <= 1);
+        stopping.join().unwrap();
+        working.join().unwrap();
+    });
+}

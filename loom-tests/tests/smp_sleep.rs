@@ -133,3 +133,22 @@ fn a_future_woken_from_outside_is_polled_again() {
         waiting.join().unwrap();
     });
 }
+
+#[test]
+fn a_push_during_a_search_is_not_left_behind() {
+    check("smp sleep: push against the end of a search", || {
+        let (pool, workers) = pool(2);
+        let [searcher, sleeper] = two(workers);
+        sleeper.lie_down();
+        let search = searcher.start_search();
+        // The searcher has found something else, which holds it from now on.
+        let searching = thread::spawn(move || {
+            search.end();
+            searcher
+        });
+        let handle = pool.spawn(|| ());
+        drop(searching.join().unwrap());
+        assert_eq!(pool.asleep(), 0, "nobody has been woken for the push");
+        drop(handle);
+    });
+}

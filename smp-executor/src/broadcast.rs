@@ -3,6 +3,7 @@
 use std::panic::resume_unwind;
 
 use executor_common::panic::{AbortOnUnwind, discard};
+use executor_common::sync::atomic::{Ordering, fence};
 use executor_common::{DomainId, scoped_closure_task};
 
 use crate::SmpExecutor;
@@ -33,20 +34,30 @@ impl SmpExecutor {
         F: Fn(usize) -> R + Sync,
         R: Send,
     {
-        let shared = self.shared();
-        context::with_worker_of(shared, |worker| {
+        self.shared().broadcast(f)
+    }
+}
+
+impl Shared {
+    /// See [`SmpExecutor::broadcast`].
+    pub(crate) fn broadcast<F, R>(&self, f: F) -> Vec<R>
+    where
+        F: Fn(usize) -> R + Sync,
+        R: Send,
+    {
+        context::with_worker_of(self, |worker| {
             assert!(worker.is_none(), "broadcast was called on one of the pool's own workers");
         });
         // From the first task until all are done this frame must not be left.
         let guard = AbortOnUnwind::new();
-        let handles: Vec<_> = (0..shared.remotes.len())
+        let handles: Vec<_> = (0..self.remotes.len())
             .map(|index| {
                 let f = &f;
                 // A domain of its own: nobody but that worker may run it.
                 // SAFETY: `f` and the results outlive the handles, which are joined below.
                 let (task, handle) =
                     unsafe { scoped_closure_task(DomainId::unique(), move || f(index)) };
-                shared.mail(index, task);
+                self.mail(index, task);
                 handle
             })
             .collect();
@@ -69,16 +80,15 @@ impl SmpExecutor {
             Some(payload) => resume_unwind(payload),
         }
     }
-}
 
-impl Shared {
     /// Leaves a task that only `worker` may run.
     fn mail(&self, worker: usize, task: executor_common::Runnable) {
         let mailbox = &self.remotes[worker].mailbox;
         mailbox.put(task);
         self.sleep.call(worker);
-        // As in `inject`: the fence in `call` stands between the push and this look. A worker that leaves
-        // empties its box after the mark.
+        // Ordering: pairs with the fence in `Worker::cancel_left_over`. Without it this thread could miss the
+        // mark while the worker that leaves misses the mail, and the mail's handle would wait for ever.
+        fence(Ordering::SeqCst);
         if self.lifecycle.phase() == Phase::Stopping {
             while let Some(task) = mailbox.take() {
                 drop(task);

@@ -17,8 +17,8 @@ impl Mailbox {
         Self { count: AtomicUsize::new(0), mail: Mutex::new(VecDeque::new()) }
     }
 
-    /// Leaves a task. The caller calls the worker afterwards (`Sleep::call`), whose fence orders this
-    /// count before the look at the sleepers.
+    /// Leaves a task. The caller calls the worker afterwards (`Sleep::call`), whose lock makes this count
+    /// visible to a worker that lies down later.
     pub(crate) fn put(&self, task: Runnable) {
         let mut mail = self.mail.lock();
         mail.push_back(task);
@@ -43,7 +43,7 @@ impl Mailbox {
     }
 
     pub(crate) fn len(&self) -> usize {
-        // Ordering: Relaxed; before a sleep, the fence in `Sleep::fall_asleep` stands before this look.
+        // Ordering: Relaxed; before a sleep, the sleepers' lock has been taken before this look.
         self.count.load(Ordering::Relaxed)
     }
 }

@@ -3,6 +3,7 @@
 //! A model of a whole executor with two workers has more executions than can be explored. With these handles it
 //! has the threads that matter and nothing else. Nothing here decides anything; what it calls is what ships.
 
+use executor_common::sync::Arc;
 use executor_common::{JoinHandle, closure_task};
 
 use crate::builder::assemble;
@@ -10,7 +11,6 @@ use crate::context;
 use crate::shared::{Hooks, Shared};
 use crate::sleep::Searching;
 use crate::worker::Worker;
-use executor_common::sync::Arc;
 
 /// A pool whose threads are the model's.
 #[derive(Clone)]
@@ -21,12 +21,16 @@ pub struct ModelPool {
 /// One of its workers, for one of the model's threads.
 pub struct ModelWorker {
     worker: Worker,
+    shared: Arc<Shared>,
 }
 
 /// `count` workers that nobody runs yet.
 pub fn pool(count: usize) -> (ModelPool, Vec<ModelWorker>) {
     let (shared, workers) = assemble(count, Hooks::default());
-    let workers = workers.into_iter().map(|worker| ModelWorker { worker }).collect();
+    let workers = workers
+        .into_iter()
+        .map(|worker| ModelWorker { worker, shared: Arc::clone(&shared) })
+        .collect();
     (ModelPool { shared }, workers)
 }
 
@@ -41,6 +45,16 @@ impl ModelPool {
         handle
     }
 
+    /// As `SmpExecutor::broadcast`.
+    pub fn broadcast<R: Send>(&self, f: impl Fn(usize) -> R + Sync) -> Vec<R> {
+        self.shared.broadcast(f)
+    }
+
+    /// How many workers are among the sleepers.
+    pub fn asleep(&self) -> usize {
+        self.shared.sleep.asleep()
+    }
+
     /// As a shutdown begins.
     pub fn drain(&self) {
         self.shared.lifecycle.drain();
@@ -53,7 +67,34 @@ impl ModelPool {
     }
 }
 
+/// A worker that is counted as searching.
+#[must_use]
+pub struct ModelSearch {
+    shared: Arc<Shared>,
+    searching: Searching,
+}
+
+impl ModelSearch {
+    /// The worker has found something.
+    pub fn end(self) {
+        let shared = &self.shared;
+        shared.sleep.stop_searching(self.searching, || shared.is_work_visible());
+    }
+}
+
 impl ModelWorker {
+    /// Counts the worker as searching.
+    pub fn start_search(&self) -> ModelSearch {
+        let searching = self.worker.shared().sleep.start_searching();
+        let searching = searching.expect("nobody else searches");
+        ModelSearch { shared: Arc::clone(&self.shared), searching }
+    }
+
+    /// Enters the worker among the sleepers, and does not sleep.
+    pub fn lie_down(&self) {
+        let _ = self.worker.shared().sleep.announce(self.worker.index(), None);
+    }
+
     /// Makes the calling thread this worker while `f` runs.
     pub fn enter(&self, f: impl FnOnce()) {
         context::enter(&self.worker, f);
@@ -90,6 +131,12 @@ impl ModelWorker {
 impl std::fmt::Debug for ModelPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ModelPool").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ModelSearch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelSearch").finish_non_exhaustive()
     }
 }
 

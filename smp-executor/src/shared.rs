@@ -100,7 +100,7 @@ impl Shared {
     fn inject(&self, task: Runnable) {
         self.injector.push(task);
         self.sleep.notify();
-        // The fence in `notify` stands between the push and this look; `Lifecycle::stop` has one between
+        // The fence in `notify` stands between the push and this look, `Lifecycle::stop` has one between
         // its mark and the final drain. So either this thread sees the mark, or the drain sees the push.
         if self.lifecycle.phase() == Phase::Stopping {
             self.drain_injector();

@@ -49,7 +49,7 @@ impl Lifecycle {
 
     /// Open becomes draining; a later phase stays.
     pub(crate) fn drain(&self) {
-        // Ordering: Relaxed; `Sleep::call_all` has the fence, and a spawner that is late for the mark
+        // Ordering: Relaxed; `Sleep::call_all` has a lock that orders it, and a spawner that is late for the mark
         // is served by the drain or turned away at its end.
         self.phase.fetch_max(Phase::Draining as u32, Ordering::Relaxed);
     }
@@ -59,6 +59,8 @@ impl Lifecycle {
         self.phase.fetch_max(Phase::Stopping as u32, Ordering::Relaxed);
         // Ordering: pairs with the fence between push and look in `Shared::inject`. Without it the final
         // drain could miss a push whose pusher missed the mark, and that task's handle would wait for ever.
+        // (The injector has a fence of its own in that place today, which is not part of its interface; no
+        // model can miss this one as long as it does.)
         fence(Ordering::SeqCst);
     }
 

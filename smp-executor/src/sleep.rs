@@ -148,9 +148,10 @@ impl Sleep {
     }
 
     /// Wakes one certain worker, if it sleeps, to look at what only it may run.
+    ///
+    /// Needs no fence: a worker that is not among the sleepers yet takes their lock after this call, and
+    /// with it sees what came before the call.
     pub(crate) fn call(&self, worker: usize) {
-        // Ordering: pairs with the fence in `fall_asleep`, as in `notify`.
-        fence(Ordering::SeqCst);
         let mut sleepers = self.sleepers.lock();
         if let Some(place) = sleepers.iter().position(|sleeper| *sleeper == worker) {
             sleepers.remove(place);
@@ -158,10 +159,8 @@ impl Sleep {
         }
     }
 
-    /// Wakes everybody, to look at how the pool stands.
+    /// Wakes everybody, to look at how the pool stands; otherwise as [`Sleep::call`].
     pub(crate) fn call_all(&self) {
-        // Ordering: as in `call`.
-        fence(Ordering::SeqCst);
         let mut sleepers = self.sleepers.lock();
         while let Some(worker) = sleepers.pop() {
             self.wake_called(worker);
@@ -189,7 +188,7 @@ impl Sleep {
         is_work_left: impl FnOnce(Others) -> bool,
     ) -> Woken {
         let others = self.announce(worker, searching);
-        // Ordering: pairs with the fence in `notify` and `call`. Without it the look below could be
+        // Ordering: pairs with the fence in `notify`. Without it the look below could be
         // older than the announcement, and miss a push that did not see it.
         fence(Ordering::SeqCst);
         if is_work_left(others) && self.get_up(worker) {
@@ -211,7 +210,7 @@ impl Sleep {
     }
 
     /// Puts the worker among the sleepers.
-    fn announce(&self, worker: usize, searching: Option<Searching>) -> Others {
+    pub(crate) fn announce(&self, worker: usize, searching: Option<Searching>) -> Others {
         let mut sleepers = self.sleepers.lock();
         sleepers.push(worker);
         let all_asleep = sleepers.len() == self.places.len();
@@ -237,9 +236,9 @@ impl Sleep {
         true
     }
 
-    /// Whether every worker sleeps at this moment.
-    pub(crate) fn all_asleep(&self) -> bool {
-        self.sleepers.lock().len() == self.places.len()
+    /// How many workers sleep at this moment.
+    pub(crate) fn asleep(&self) -> usize {
+        self.sleepers.lock().len()
     }
 }
 

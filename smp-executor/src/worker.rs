@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use executor_common::sync::atomic::{Ordering, fence};
 use executor_common::sync::{Arc, LOOM, hint, thread};
 use executor_common::{Parker, RunOutcome, Runnable, WorkerCounters, enter_domain};
 
@@ -153,18 +154,14 @@ impl Worker {
     fn search(&self) -> Option<Found> {
         self.counters().end_busy();
         for round in 0..SEARCH_ROUNDS {
+            if round > 0 {
+                pause(round <= SPIN_ROUNDS);
+            }
             if let Some(found) = self.sweep() {
                 return Some(found);
             }
             if self.shared.lifecycle.phase() == Phase::Stopping {
                 return None;
-            }
-            if round < SPIN_ROUNDS {
-                for _ in 0..SPINS_PER_ROUND {
-                    hint::spin_loop();
-                }
-            } else {
-                thread::yield_now();
             }
         }
         None
@@ -242,7 +239,7 @@ impl Worker {
             && self.shared.lifecycle.phase() == Phase::Draining
             && self.shared.registry.is_empty()
             && self.shared.remotes.iter().all(|remote| remote.mailbox.is_empty())
-            && self.shared.sleep.all_asleep();
+            && self.shared.sleep.asleep() == self.shared.remotes.len();
         if drained {
             self.shared.stop();
         }
@@ -252,6 +249,9 @@ impl Worker {
     /// The pool stops: nobody runs what is still on this worker's deque.
     fn cancel_left_over(&self) {
         self.counters().end_busy();
+        // Ordering: between having seen the mark and the last look into the box; pairs with the fence in
+        // `Shared::mail`.
+        fence(Ordering::SeqCst);
         let mailbox = &self.shared.remotes[self.index].mailbox;
         while let Some(task) = mailbox.take().or_else(|| self.tasks.pop()) {
             self.counters().count(&task.cancel());
@@ -270,6 +270,18 @@ impl Worker {
         x ^= x << 5;
         self.random.set(x);
         x
+    }
+}
+
+/// Lets time pass between two looks. A model takes no such pause: after one loom shows a thread nothing
+/// that it has seen before, which hides the stale reads that a missing fence allows.
+fn pause(spin: bool) {
+    if spin {
+        for _ in 0..SPINS_PER_ROUND {
+            hint::spin_loop();
+        }
+    } else {
+        thread::yield_now();
     }
 }
 

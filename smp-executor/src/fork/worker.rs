@@ -10,7 +10,9 @@ use crate::worker::Worker;
 /// How often a waiting worker looks at the latch and at its thief's deque before it sleeps. A stolen job is
 /// the oldest one and usually large, but its thief forks all the time; about 20 us of looking cost less than a
 /// sleep and a wake-up.
-const WAIT_ROUNDS: u32 = if LOOM { 1 } else { 64 };
+///
+/// None in a model, for the reason given at `worker::pause`.
+const WAIT_ROUNDS: u32 = if LOOM { 0 } else { 64 };
 const SPIN_ROUNDS: u32 = 32;
 const SPINS_PER_ROUND: u32 = 16;
 
