@@ -1,0 +1,188 @@
+//! The executor: owner of the workers.
+
+use std::fmt;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use executor_common::sync::{Arc, Mutex, thread};
+use executor_common::{
+    ExecutorMetrics, JoinHandle, Role, ShutdownReport, Spawn, SpawnError, TrySpawnError,
+};
+
+use crate::builder::AmpBuilder;
+use crate::current;
+use crate::handle::{AmpHandle, RoleHandle};
+use crate::placement::WorkerPlacement;
+use crate::shared::Shared;
+
+/// Runs each role's tasks on that role's cores and nowhere else.
+///
+/// Dropping the executor cancels what has not started, suspended futures included, and waits for what runs. An
+/// executor that is dropped by one of its own workers does not wait.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{AmpExecutor, Role, RoleConfig};
+///
+/// const IO: Role = Role::new("io");
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+/// let answer = amp.role(IO)?.spawn(|| 6 * 7)?.join()?;
+/// assert_eq!(answer, 42);
+/// assert!(amp.shutdown().is_clean());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct AmpExecutor {
+    handle: AmpHandle,
+    shared: Arc<Shared>,
+    placement: Vec<WorkerPlacement>,
+    /// Those who have not been joined, nor given up by a shutdown whose time was up.
+    threads: Mutex<Vec<WorkerThread>>,
+}
+
+/// A worker's thread.
+pub(crate) struct WorkerThread {
+    pub(crate) role: usize,
+    /// Its place among the role's workers.
+    pub(crate) place: usize,
+    pub(crate) thread: thread::JoinHandle<()>,
+}
+
+impl WorkerThread {
+    /// Waits for the thread. No panic gets out of a worker, so there is none to pass on.
+    pub(crate) fn join(self) {
+        let ended = self.thread.join();
+        debug_assert!(ended.is_ok(), "a worker panicked");
+    }
+}
+
+impl AmpExecutor {
+    /// Declares the roles.
+    pub fn builder() -> AmpBuilder {
+        AmpBuilder::new()
+    }
+
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        placement: Vec<WorkerPlacement>,
+        threads: Vec<WorkerThread>,
+    ) -> Self {
+        let handle = AmpHandle::new(Arc::clone(&shared));
+        Self { handle, shared, placement, threads: Mutex::new(threads) }
+    }
+
+    /// A handle for one role, so that the role is looked up once.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::UnknownRole`].
+    pub fn role(&self, role: Role) -> Result<RoleHandle, SpawnError> {
+        self.handle.role(role)
+    }
+
+    /// A handle for all roles, to give away.
+    pub fn handle(&self) -> AmpHandle {
+        self.handle.clone()
+    }
+
+    /// Where the workers are: what was asked for, and what was read back.
+    pub fn placement(&self) -> Vec<WorkerPlacement> {
+        let states = self.shared.roles.iter().flat_map(|role| &role.workers);
+        self.placement
+            .iter()
+            .zip(states)
+            .map(|(placement, state)| {
+                let last_cpu = state.last_cpu.get().checked_sub(1).map(|cpu| cpu as usize);
+                WorkerPlacement { last_cpu, ..placement.clone() }
+            })
+            .collect()
+    }
+
+    /// What the executor has done so far.
+    pub fn metrics(&self) -> ExecutorMetrics {
+        self.shared.metrics()
+    }
+
+    /// Ends the executor, role by role in the order of declaration: a role takes nothing any more, which releases
+    /// blocked spawners with an error; its workers run everything that it has accepted, futures to their end; then
+    /// comes the next role.
+    ///
+    /// A future that nobody wakes keeps its role from ending; [`AmpExecutor::shutdown_timeout`] sets a limit. A
+    /// second call finds nothing left to do. Called by one of the executor's own workers, which cannot wait for
+    /// itself, it closes all roles and returns at once.
+    pub fn shutdown(&self) -> ShutdownReport {
+        let report = self.shared.shut_down(None);
+        self.join_threads();
+        report
+    }
+
+    /// As [`AmpExecutor::shutdown`], for at most `timeout`. What has not ended by then is cancelled: closures
+    /// that have not started and futures that wait are dropped, on the calling thread among others; a running
+    /// closure is left running, and its thread ends when it does.
+    pub fn shutdown_timeout(&self, timeout: Duration) -> ShutdownReport {
+        let report = self.shared.shut_down(Instant::now().checked_add(timeout));
+        if !self.is_own_worker() {
+            // Those who hold a task have been waited for long enough; a drop does not wait for them.
+            self.threads
+                .lock()
+                .retain(|thread| self.shared.roles[thread.role].workers[thread.place].has_left());
+        }
+        report
+    }
+
+    /// Whether the calling thread is one of this executor's workers.
+    fn is_own_worker(&self) -> bool {
+        current::role_on(self.shared.executor).is_some()
+    }
+
+    fn join_threads(&self) {
+        if self.is_own_worker() {
+            return;
+        }
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            thread.join();
+        }
+    }
+}
+
+impl Drop for AmpExecutor {
+    fn drop(&mut self) {
+        self.shared.cancel();
+        self.join_threads();
+    }
+}
+
+impl Spawn for AmpExecutor {
+    fn spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, SpawnError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.spawn_in(role, f)
+    }
+
+    fn spawn_future_in<F>(&self, role: Role, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn_future_in(role, future)
+    }
+
+    fn try_spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.try_spawn_in(role, f)
+    }
+}
+
+impl fmt::Debug for AmpExecutor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AmpExecutor").field("placement", &self.placement).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! One role's declaration.
+
+use std::fmt;
+
+use executor_common::Role;
+use executor_common::cpu::CpuSet;
+
+use super::error::PlanError;
+use super::{MAX_CAPACITY, MAX_ROLE_NAME};
+use crate::idle::IdlePolicy;
+
+/// What one role gets: its cores, its channel, its way of waiting. One worker per core.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{IdlePolicy, Role, RoleConfig};
+///
+/// let realtime = RoleConfig::new(Role::new("realtime"))
+///     .cores([1])
+///     .capacity(64)
+///     .idle(IdlePolicy::Spin);
+/// assert_eq!(realtime.to_string(), "realtime=1 capacity=64 idle=spin");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a role takes effect in a builder or a plan"]
+pub struct RoleConfig {
+    role: Role,
+    cores: CpuSet,
+    capacity: usize,
+    idle: IdlePolicy,
+    shared: bool,
+}
+
+impl RoleConfig {
+    /// How many tasks may wait in a role's channel unless the role says otherwise.
+    pub const DEFAULT_CAPACITY: usize = 1024;
+
+    /// A role without cores, which it needs before it can be used.
+    pub fn new(role: Role) -> Self {
+        Self {
+            role,
+            cores: CpuSet::new(),
+            capacity: Self::DEFAULT_CAPACITY,
+            idle: IdlePolicy::default(),
+            shared: false,
+        }
+    }
+
+    /// Adds cores, by the kernel's CPU numbers. A core that is named twice counts once.
+    pub fn cores(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
+        self.cores.extend(cores);
+        self
+    }
+
+    /// How many tasks may wait in the role's channel.
+    pub fn capacity(mut self, tasks: usize) -> Self {
+        self.capacity = tasks;
+        self
+    }
+
+    /// What the role's workers do while they have nothing to do.
+    pub fn idle(mut self, policy: IdlePolicy) -> Self {
+        self.idle = policy;
+        self
+    }
+
+    /// The role accepts other shared roles on its cores. Where a core is in fact shared, its workers park
+    /// instead of spinning or backing off.
+    pub fn shared(mut self) -> Self {
+        self.shared = true;
+        self
+    }
+
+    /// Whose declaration this is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The cores.
+    pub fn core_set(&self) -> &CpuSet {
+        &self.cores
+    }
+
+    /// How many tasks may wait in the role's channel.
+    pub fn channel_capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// What the role's workers are to do while they have nothing to do.
+    pub fn idle_policy(&self) -> IdlePolicy {
+        self.idle
+    }
+
+    /// Whether the role accepts other shared roles on its cores.
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// What can be wrong with a role by itself.
+    pub(super) fn check(&self) -> Result<(), PlanError> {
+        let role = self.role;
+        let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        if role.name().is_empty()
+            || role.name().len() > MAX_ROLE_NAME
+            || !role.name().bytes().all(is_name_byte)
+        {
+            return Err(PlanError::InvalidRoleName { role });
+        }
+        if self.cores.is_empty() {
+            return Err(PlanError::NoCores { role });
+        }
+        match self.capacity {
+            0 => Err(PlanError::ZeroCapacity { role }),
+            capacity if capacity > MAX_CAPACITY => {
+                Err(PlanError::CapacityTooLarge { role, capacity })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What can be wrong between two roles.
+    pub(super) fn check_beside(&self, later: &Self) -> Result<(), PlanError> {
+        if self.role == later.role {
+            return Err(PlanError::DuplicateRole { role: self.role });
+        }
+        let Some(core) = self.cores.iter().find(|core| later.cores.contains(*core)) else {
+            return Ok(());
+        };
+        if !(self.shared && later.shared) {
+            return Err(PlanError::CoreInTwoRoles { core, first: self.role, second: later.role });
+        }
+        for (spinner, other) in [(self, later), (later, self)] {
+            if spinner.idle == IdlePolicy::Spin {
+                let (role, other) = (spinner.role, other.role);
+                return Err(PlanError::SpinOnSharedCore { core, role, other });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes the declaration as an entry of a role list.
+impl fmt::Display for RoleConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.role, self.cores)?;
+        if self.shared {
+            f.write_str(" shared")?;
+        }
+        if self.capacity != Self::DEFAULT_CAPACITY {
+            write!(f, " capacity={}", self.capacity)?;
+        }
+        if self.idle != IdlePolicy::default() {
+            write!(f, " idle={}", self.idle)?;
+        }
+        Ok(())
+    }
+}

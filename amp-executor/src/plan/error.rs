@@ -1,0 +1,138 @@
+//! What can be wrong with a plan before any machine is asked.
+
+use std::fmt;
+
+use executor_common::Role;
+
+use super::{ENV_VARIABLE, MAX_CAPACITY, MAX_ROLE_NAME, MAX_WORKERS};
+
+/// Why roles make no plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The role list's syntax is wrong.
+    #[error(transparent)]
+    Malformed(#[from] RoleListError),
+    /// The environment variable does not hold text.
+    #[error("the environment variable {ENV_VARIABLE} is not valid Unicode")]
+    NotUnicode,
+    /// An executor without roles could run nothing.
+    #[error("no role is declared")]
+    NoRoles,
+    /// A name that could not be written in a role list.
+    #[error(
+        "\"{name}\" is no role name: 1 to {MAX_ROLE_NAME} ASCII letters, digits, '_', '-' or '.'",
+        name = role.name().escape_debug()
+    )]
+    InvalidRoleName {
+        /// The role.
+        role: Role,
+    },
+    /// A role is declared twice.
+    #[error("role \"{role}\" is declared twice")]
+    DuplicateRole {
+        /// The role.
+        role: Role,
+    },
+    /// A role without cores could run nothing.
+    #[error("role \"{role}\" has no core")]
+    NoCores {
+        /// The role.
+        role: Role,
+    },
+    /// A channel without room could take nothing.
+    #[error("role \"{role}\" has a channel of capacity zero")]
+    ZeroCapacity {
+        /// The role.
+        role: Role,
+    },
+    /// The channel would be larger than [`MAX_CAPACITY`].
+    #[error("role \"{role}\" has a channel of capacity {capacity}; the maximum is {MAX_CAPACITY}")]
+    CapacityTooLarge {
+        /// The role.
+        role: Role,
+        /// What was asked for, in tasks.
+        capacity: usize,
+    },
+    /// There would be more workers than [`MAX_WORKERS`].
+    #[error("the roles have {workers} workers; the maximum is {MAX_WORKERS}")]
+    TooManyWorkers {
+        /// One per core of each role.
+        workers: usize,
+    },
+    /// Two roles use one core without both having agreed to it.
+    #[error("core {core} is in role \"{first}\" and in role \"{second}\", and not both are shared")]
+    CoreInTwoRoles {
+        /// The core.
+        core: usize,
+        /// The role that was declared first.
+        first: Role,
+        /// The other one.
+        second: Role,
+    },
+    /// A worker that never sleeps would take the core away from the other role.
+    #[error("role \"{role}\" spins on core {core}, which role \"{other}\" uses too")]
+    SpinOnSharedCore {
+        /// The core.
+        core: usize,
+        /// The role that spins.
+        role: Role,
+        /// The role that would wait for the core.
+        other: Role,
+    },
+}
+
+/// Where and why a role list is malformed. Its text shows the list with a mark below the place.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::RolePlan;
+///
+/// let error = RolePlan::parse("io=0;compute=x").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "malformed role list at byte 13: expected a CPU number\n  \
+///      io=0;compute=x\n               ^",
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleListError {
+    list: String,
+    position: usize,
+    reason: &'static str,
+}
+
+impl RoleListError {
+    /// `position` is a boundary of `list`.
+    pub(super) fn new(list: &str, position: usize, reason: &'static str) -> Self {
+        debug_assert!(list.is_char_boundary(position), "{position} of {list:?}");
+        Self { list: list.to_owned(), position, reason }
+    }
+
+    /// Byte offset of the mistake in the list.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// What is wrong there.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
+impl fmt::Display for RoleListError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Line breaks and tabs would move the mark.
+        let shown: String =
+            self.list.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let column = self.list[..self.position].chars().count();
+        write!(
+            f,
+            "malformed role list at byte {}: {}\n  {shown}\n  {:column$}^",
+            self.position, self.reason, ""
+        )
+    }
+}
+
+impl std::error::Error for RoleListError {}

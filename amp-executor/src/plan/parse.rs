@@ -1,0 +1,137 @@
+//! The syntax of role lists.
+
+use executor_common::Role;
+use executor_common::cpu::CpuSet;
+
+use super::config::RoleConfig;
+use super::error::RoleListError;
+
+/// Reads `role=cores attributes;role=cores attributes`.
+pub(super) fn role_list(list: &str) -> Result<Vec<RoleConfig>, RoleListError> {
+    let mut start = 0;
+    list.split(';')
+        .map(|entry| {
+            let here = start;
+            start += entry.len() + 1;
+            Entry { list, start: here, text: entry }.read()
+        })
+        .collect()
+}
+
+/// One entry, and where it stands in the list.
+struct Entry<'a> {
+    list: &'a str,
+    start: usize,
+    text: &'a str,
+}
+
+impl Entry<'_> {
+    fn read(&self) -> Result<RoleConfig, RoleListError> {
+        let name_at = self.text.len() - self.text.trim_start().len();
+        let Some(equals) = self.text.find('=') else {
+            let reason = if self.text.trim().is_empty() {
+                "expected a role"
+            } else {
+                "expected '=' and the role's cores"
+            };
+            let position =
+                if self.text.trim().is_empty() { name_at } else { self.text.trim_end().len() };
+            return Err(self.error(position, reason));
+        };
+        let name = self.text[..equals].trim();
+        if name.is_empty() {
+            return Err(self.error(equals, "expected a role's name"));
+        }
+        let mut words = words(self.text, equals + 1);
+        let Some((cores_at, cores)) = words.next() else {
+            return Err(self.error(equals + 1, "expected the role's cores"));
+        };
+        let cores: CpuSet =
+            cores.parse().map_err(|error: executor_common::cpu::ParseCpuSetError| {
+                self.error(cores_at + error.position.min(cores.len()), error.reason)
+            })?;
+        let config = RoleConfig::new(Role::intern(name)).cores(cores.iter());
+        words.try_fold(config, |config, (position, word)| self.attribute(config, position, word))
+    }
+
+    fn attribute(
+        &self,
+        config: RoleConfig,
+        position: usize,
+        word: &str,
+    ) -> Result<RoleConfig, RoleListError> {
+        match word.split_once('=') {
+            None if word == "shared" => Ok(config.shared()),
+            Some((key @ "capacity", value)) => match value.parse() {
+                Ok(tasks) => Ok(config.capacity(tasks)),
+                Err(_) => Err(self.error(position + key.len() + 1, "expected a number of tasks")),
+            },
+            Some((key @ "idle", value)) => match value.parse() {
+                Ok(policy) => Ok(config.idle(policy)),
+                Err(_) => {
+                    Err(self.error(position + key.len() + 1, "expected spin, backoff or park"))
+                }
+            },
+            _ => Err(self.error(position, "expected shared, capacity=.. or idle=..")),
+        }
+    }
+
+    fn error(&self, position: usize, reason: &'static str) -> RoleListError {
+        RoleListError::new(self.list, self.start + position, reason)
+    }
+}
+
+/// The words of `text` from byte `from` on, each with its place.
+fn words(text: &str, from: usize) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = from;
+    std::iter::from_fn(move || {
+        let rest = &text[at..];
+        let start = at + (rest.len() - rest.trim_start().len());
+        let word = text[start..].split_whitespace().next()?;
+        at = start + word.len();
+        Some((start, word))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::idle::IdlePolicy;
+
+    #[test]
+    fn attributes_and_white_space() {
+        let list = role_list(" io = 0 shared ;\tcompute=2-4,7  idle=park capacity=8").unwrap();
+        let io = RoleConfig::new(Role::new("io")).cores([0]).shared();
+        let compute = RoleConfig::new(Role::new("compute"))
+            .cores([2, 3, 4, 7])
+            .idle(IdlePolicy::Park)
+            .capacity(8);
+        assert_eq!(list, [io, compute]);
+    }
+
+    #[test]
+    fn mistakes_are_found_where_they_are() {
+        let cases = [
+            ("", 0, "expected a role"),
+            ("io=0;", 5, "expected a role"),
+            ("io", 2, "expected '=' and the role's cores"),
+            ("=0", 0, "expected a role's name"),
+            ("io=", 3, "expected the role's cores"),
+            ("io=0;compute=", 13, "expected the role's cores"),
+            ("io=x", 3, "expected a CPU number"),
+            ("io=0,x", 5, "expected a CPU number"),
+            ("io=3-", 5, "expected a CPU number"),
+            ("a=0;io=5-3", 7, "the range ends before it begins"),
+            ("io=99999", 3, "CPU number too large"),
+            ("io=0 share", 5, "expected shared, capacity=.. or idle=.."),
+            ("io=0 capacity=many", 14, "expected a number of tasks"),
+            ("io=0 capacity=-1", 14, "expected a number of tasks"),
+            ("io=0 idle=sleep", 10, "expected spin, backoff or park"),
+            ("é=0;io=x", 8, "expected a CPU number"),
+        ];
+        for (list, position, reason) in cases {
+            let error = role_list(list).unwrap_err();
+            assert_eq!((error.position(), error.reason()), (position, reason), "{list:?}");
+        }
+    }
+}
