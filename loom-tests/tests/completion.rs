@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc as Untracked;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use executor_common::panic::{caught, discard};
 use executor_common::sync::{Arc, thread};
@@ -141,6 +141,32 @@ fn a_waker_that_is_taken_back_is_not_woken_any_more() {
         drop(handle);
         runner.join().unwrap();
         assert_eq!(dropped.get(), 1);
+    });
+}
+
+/// Shows by its count whether somebody still has the waker.
+struct Idle;
+
+impl Wake for Idle {
+    fn wake(self: Untracked<Self>) {}
+}
+
+#[test]
+fn the_waker_goes_with_the_handle_and_not_with_the_cell() {
+    check("completion: who drops the waker", || {
+        let (runnable, mut handle, _) = task();
+        // Keeps the cell.
+        let aborter = handle.abort_handle();
+        let idle = Untracked::new(Idle);
+        let waker = Waker::from(Untracked::clone(&idle));
+        let polled = poll(&mut handle, &waker).is_pending();
+        drop(waker);
+        assert!(polled);
+        let runner = run(runnable);
+        drop(handle);
+        runner.join().unwrap();
+        assert_eq!(Untracked::strong_count(&idle), 1, "the waker outlives the handle");
+        drop(aborter);
     });
 }
 

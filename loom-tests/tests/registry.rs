@@ -79,6 +79,24 @@ fn completion_against_close() {
 }
 
 #[test]
+fn completion_of_a_detached_future_against_close() {
+    check("registry: detached, completion, close", || {
+        let queue = Queue::new();
+        let task = register(&queue, async {});
+        drop(task.handle);
+        // The runner and the list have the only references.
+        let runner = {
+            let (queue, runnable) = (Arc::clone(&queue), task.runnable);
+            thread::spawn(move || queue.entries.run(runnable))
+        };
+        queue.registry.close();
+        runner.join().unwrap();
+        assert_eq!(task.dropped.get(), 1);
+        all_ended(&queue, []);
+    });
+}
+
+#[test]
 fn a_suspended_future_is_cancelled_by_close_or_by_abort() {
     check("registry: suspended, close, abort", || {
         let queue = Queue::new();

@@ -1,0 +1,89 @@
+//! A whole asymmetric executor at its smallest: spawning, waking and the end of a role.
+
+#![cfg(loom)]
+
+use std::io;
+
+use amp_executor::cpu::{CpuControl, CpuSet};
+use amp_executor::{AmpExecutor, Role, RoleConfig, SpawnError, yield_now};
+use executor_common::sync::thread;
+use loom_tests::check;
+
+/// A machine on which every pin succeeds.
+#[derive(Debug)]
+struct FakeCpus;
+
+impl CpuControl for FakeCpus {
+    fn allowed(&self) -> io::Result<CpuSet> {
+        Ok([0].into_iter().collect())
+    }
+
+    fn pin(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn current_cpu(&self) -> Option<usize> {
+        None
+    }
+
+    fn exists(&self, cpu: usize) -> bool {
+        cpu == 0
+    }
+}
+
+const ROLE: Role = Role::new("role");
+
+/// One role, one worker, room for one task.
+fn executor() -> AmpExecutor {
+    AmpExecutor::builder()
+        .cpus(std::sync::Arc::new(FakeCpus))
+        .role(RoleConfig::new(ROLE).cores([0]).capacity(1))
+        .build()
+        .expect("a model's thread is to be had")
+}
+
+#[test]
+fn a_spawned_task_is_run_and_joined() {
+    check("role: spawn and join", || {
+        let amp = executor();
+        assert_eq!(amp.role(ROLE).unwrap().spawn(|| 7).unwrap().join().unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_spawn_that_races_with_the_shutdown_runs_or_is_refused() {
+    check("role: spawn against shutdown", || {
+        let amp = executor();
+        let role = amp.role(ROLE).unwrap();
+        let spawning = thread::spawn(move || match role.spawn(|| 5) {
+            Ok(handle) => assert_eq!(handle.join().unwrap(), 5),
+            Err(error) => assert_eq!(error, SpawnError::Closed),
+        });
+        assert!(amp.shutdown().is_clean());
+        spawning.join().unwrap();
+    });
+}
+
+#[test]
+fn a_suspended_future_is_cancelled_by_the_drop() {
+    check("role: drop beside a suspended future", || {
+        let amp = executor();
+        let never = amp.role(ROLE).unwrap().spawn_future(std::future::pending::<()>()).unwrap();
+        drop(amp);
+        assert!(never.join().unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn an_abort_that_races_with_the_shutdown_leaves_nothing() {
+    check("role: abort against shutdown", || {
+        let amp = executor();
+        let future = async { yield_now().await };
+        let handle = amp.role(ROLE).unwrap().spawn_future(future).unwrap();
+        let abort = handle.abort_handle();
+        let aborting = thread::spawn(move || abort.abort());
+        assert_eq!(amp.shutdown().still_running, 0);
+        aborting.join().unwrap();
+        assert!(handle.is_finished());
+    });
+}
