@@ -101,9 +101,10 @@ impl<T> Channel<T> {
     /// That look is needed. A waiter may find room by its own look, before the notification for it; if it is then
     /// still in the queue when the next slot is released, that slot's notification is spent on it.
     pub fn leave_room(&self, ticket: &mut Ticket, admitted: bool) {
-        self.room.leave(ticket, admitted);
-        if admitted && self.ring.probe().is_ok() {
-            self.room.notify_one();
+        if admitted {
+            self.room.leave(ticket, || self.ring.probe().is_ok());
+        } else {
+            self.room.give_up(ticket);
         }
     }
 

@@ -1,1 +1,48 @@
-fn main() {}
+//! Runs one program on both executors, and says what that cost.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use benches::{checksum, idle};
+use clap::{Parser, Subcommand};
+
+/// Runs one program on the symmetric and on the asymmetric executor, and says what that cost.
+///
+/// Without a subcommand: `checksum`, with its options.
+///
+/// Exit codes: 0 all is well, 1 digests differ or a target was missed, 2 wrong usage or an input/output error.
+#[derive(Debug, Parser)]
+#[command(name = "benches", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    checksum: checksum::ChecksumArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Reads and hashes files with SHA-256 on both executors, from one program text
+    Checksum(checksum::ChecksumArgs),
+    /// Measures the CPU time that idle pools use
+    Idle(idle::IdleArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = std::io::stdout().lock();
+    let passed = match cli.command.unwrap_or(Command::Checksum(cli.checksum)) {
+        Command::Checksum(args) => {
+            checksum::run(&args, &mut out).map(|verdict| verdict == checksum::Verdict::Same)
+        }
+        Command::Idle(args) => idle::run(&args, &mut out),
+    };
+    match passed.and_then(|passed| Ok(out.flush().map(|()| passed)?)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

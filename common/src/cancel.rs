@@ -169,7 +169,7 @@ impl Future for Cancelled {
 
 impl Drop for Cancelled {
     fn drop(&mut self) {
-        self.node.waiters.leave(&mut self.ticket, true);
+        self.node.waiters.leave(&mut self.ticket, || false);
     }
 }
 

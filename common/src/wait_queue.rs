@@ -6,7 +6,8 @@
 //! * the waiter **registers, then looks again**; the releaser **makes room, then looks for waiters**, with
 //!   a SeqCst fence in the middle of each, so that at least one of the two sees the other;
 //! * one release notifies one waiter, which takes itself out of the queue by that;
-//! * a waiter that was notified and goes away without using the room passes the notification on.
+//! * a waiter that was notified and goes away without using the room passes the notification on, and one that got
+//!   its room looks whether there is more.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -29,9 +30,18 @@ struct Queue {
     waiters: VecDeque<(u64, Waker)>,
 }
 
-/// One waiter's place. It must be given back through [`WaitQueue::leave`].
+/// One waiter's place. It must be given back through [`WaitQueue::leave`] or [`WaitQueue::give_up`].
 #[derive(Debug, Default)]
 pub struct Ticket(Option<u64>);
+
+/// How a waiter came out of the queue.
+#[derive(Debug, PartialEq, Eq)]
+enum TakenOut {
+    /// By itself, just now, or it was never in.
+    Now,
+    /// A release has notified it.
+    ByNotification,
+}
 
 impl WaitQueue {
     /// Nobody waits.
@@ -103,22 +113,39 @@ impl WaitQueue {
         }
     }
 
-    /// The waiter goes. `satisfied` says whether it got what it waited for; if not, and if it had been
-    /// notified, the next one is.
-    pub fn leave(&self, ticket: &mut Ticket, satisfied: bool) {
-        let Some(number) = ticket.0.take() else { return };
-        let removed = {
-            let mut queue = self.queue.lock();
-            let place = queue.waiters.iter().position(|(other, _)| *other == number);
-            let removed = place.and_then(|place| queue.waiters.remove(place));
-            // Ordering: as in `notify_one`.
-            self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
-            removed
-        };
-        // Who is not in the queue any more has been notified.
-        if removed.is_none() && !satisfied {
+    /// The waiter has got what it waited for, and looks whether there is more: if so, the next one is woken.
+    ///
+    /// The look is needed. A waiter that finds room by its own look may still be in the queue when the next
+    /// room is made, and that notification is spent on it.
+    pub fn leave(&self, ticket: &mut Ticket, is_room_left: impl FnOnce() -> bool) {
+        self.take_out(ticket);
+        // The room whose notification was spent on this waiter was made before the waiter was taken out of
+        // the queue, under the lock that `take_out` has held since.
+        if is_room_left() {
             self.notify_one();
         }
+    }
+
+    /// The waiter goes without. If it had been notified, the next one is.
+    pub fn give_up(&self, ticket: &mut Ticket) {
+        if self.take_out(ticket) == TakenOut::ByNotification {
+            self.notify_one();
+        }
+    }
+
+    fn take_out(&self, ticket: &mut Ticket) -> TakenOut {
+        let Some(number) = ticket.0.take() else { return TakenOut::Now };
+        let mut queue = self.queue.lock();
+        let Some(place) = queue.waiters.iter().position(|(other, _)| *other == number) else {
+            return TakenOut::ByNotification;
+        };
+        let waiter = queue.waiters.remove(place);
+        // Ordering: as in `notify_one`.
+        self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
+        // A waker is foreign code, and goes outside of the lock.
+        drop(queue);
+        drop(waiter);
+        TakenOut::Now
     }
 
     /// How many wait.

@@ -41,7 +41,7 @@ fn a_waker_s_destructor_may_use_the_queue() {
         // The first waker was replaced, and its destructor has notified the second.
         assert_eq!(drops.get(), 2);
         queue.register(&mut ticket, &waker());
-        queue.leave(&mut ticket, true);
+        queue.leave(&mut ticket, || false);
         assert_eq!(drops.get(), 3);
         assert!(queue.is_empty());
     });
@@ -88,7 +88,7 @@ fn a_notified_waiter_keeps_its_place() {
     queue.register(&mut first, &Waker::from(Arc::clone(&early)));
     queue.notify_one();
     assert_eq!((early.0.get(), late.0.get()), (2, 0));
-    queue.leave(&mut first, true);
+    queue.leave(&mut first, || false);
     assert_eq!((early.0.get(), late.0.get()), (2, 0), "it got what it waited for");
     queue.notify_one();
     assert_eq!(late.0.get(), 1);

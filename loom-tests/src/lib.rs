@@ -6,9 +6,9 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`model`] | [`check`]: runs a model, and fails unless it was explored to its end |
-//! | [`queue`] | the smallest scheduler for futures |
-//! | [`witness`] | values that show when they were written and dropped |
+//! | `model` | `check`: runs a model, and fails unless it was explored to its end |
+//! | `queue` | the smallest scheduler for futures |
+//! | `witness` | values that show when they were written and dropped |
 
 #[cfg(loom)]
 pub mod model;

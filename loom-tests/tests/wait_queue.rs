@@ -43,7 +43,7 @@ impl Room {
             }
             waiter.parker.park();
         }
-        self.waiters.leave(&mut waiter.ticket, true);
+        self.waiters.leave(&mut waiter.ticket, || self.free.load(Ordering::Relaxed) > 0);
     }
 
     /// A waiter in the queue.
@@ -116,7 +116,7 @@ fn a_waiter_that_gives_up_passes_its_notification_on() {
         };
         let leaving = {
             let room = Arc::clone(&room);
-            thread::spawn(move || room.waiters.leave(&mut first.ticket, false))
+            thread::spawn(move || room.waiters.give_up(&mut first.ticket))
         };
         room.take(second);
         releasing.join().unwrap();
@@ -167,8 +167,32 @@ fn closing_wakes_everybody() {
             }
             waiter.parker.park();
         }
-        room.waiters.leave(&mut waiter.ticket, true);
+        room.waiters.leave(&mut waiter.ticket, || false);
         closing.join().unwrap();
         assert!(room.waiters.is_empty());
+    });
+}
+
+#[test]
+fn a_notification_spent_on_a_satisfied_waiter_reaches_the_next() {
+    check("wait queue: two waiters, two releases", || {
+        let room = Room::new();
+        // The first waiter is in the queue, and may find the first place by its own look.
+        let first = room.register();
+        let second = {
+            let room = Arc::clone(&room);
+            let waiter = room.register();
+            thread::spawn(move || room.take(waiter))
+        };
+        let releasing = {
+            let room = Arc::clone(&room);
+            thread::spawn(move || {
+                room.release();
+                room.release();
+            })
+        };
+        room.take(first);
+        second.join().unwrap();
+        releasing.join().unwrap();
     });
 }

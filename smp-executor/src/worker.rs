@@ -275,7 +275,7 @@ impl Worker {
 
 /// Lets time pass between two looks. A model takes no such pause: after one loom shows a thread nothing
 /// that it has seen before, which hides the stale reads that a missing fence allows.
-fn pause(spin: bool) {
+pub(crate) fn pause(spin: bool) {
     if spin {
         for _ in 0..SPINS_PER_ROUND {
             hint::spin_loop();

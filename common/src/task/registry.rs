@@ -97,23 +97,7 @@ impl TaskRegistry {
 
     /// Takes a task out, and hands its reference to the caller. False if it was not in.
     pub(super) fn remove(&self, task: RawTask) -> bool {
-        let mut shard = self.shard(task).lock();
-        // SAFETY: the shard is locked.
-        let links = unsafe { with_links(task, |links| std::mem::replace(links, Links::new())) };
-        if !links.linked {
-            return false;
-        }
-        match links.previous {
-            // SAFETY: the shard is locked.
-            Some(previous) => unsafe { with_links(previous, |l| l.next = links.next) },
-            None => shard.head = links.next,
-        }
-        if let Some(next) = links.next {
-            // SAFETY: the shard is locked.
-            unsafe { with_links(next, |l| l.previous = links.previous) };
-        }
-        shard.len -= 1;
-        true
+        self.shard(task).lock().unlink(task)
     }
 
     /// How many futures are in.
@@ -140,7 +124,8 @@ impl TaskRegistry {
         let mut aborted = 0;
         for shard in &self.shards {
             shard.lock().closed = true;
-            while let Some(task) = self.pop(shard) {
+            loop {
+                let Some(task) = shard.lock().pop() else { break };
                 // Outside the lock: a scheduler that has ended drops the task right here.
                 task.abort();
                 task.release();
@@ -149,24 +134,34 @@ impl TaskRegistry {
         }
         aborted
     }
+}
 
-    /// Takes any task out, with its reference.
-    fn pop(&self, shard: &Mutex<Shard>) -> Option<RawTask> {
-        let task = {
-            let shard = shard.lock();
-            let task = shard.head?;
-            // The list's reference may go to the task's runner as soon as the lock is free.
-            task.header().state.add_reference();
-            task
-        };
-        if self.remove(task) {
-            // Ours keeps the task alive.
-            task.release();
-            return Some(task);
+impl Shard {
+    /// Takes a task out; the list's reference is the caller's then. False if it was not in.
+    fn unlink(&mut self, task: RawTask) -> bool {
+        // SAFETY: the shard is locked, since it is borrowed mutably.
+        let links = unsafe { with_links(task, |links| std::mem::replace(links, Links::new())) };
+        if !links.linked {
+            return false;
         }
-        // Its runner was faster. Any other task is as good.
-        task.release();
-        self.pop(shard)
+        match links.previous {
+            // SAFETY: as above.
+            Some(previous) => unsafe { with_links(previous, |l| l.next = links.next) },
+            None => self.head = links.next,
+        }
+        if let Some(next) = links.next {
+            // SAFETY: as above.
+            unsafe { with_links(next, |l| l.previous = links.previous) };
+        }
+        self.len -= 1;
+        true
+    }
+
+    /// Takes any task out, with the list's reference.
+    fn pop(&mut self) -> Option<RawTask> {
+        let task = self.head?;
+        self.unlink(task);
+        Some(task)
     }
 }
 

@@ -1,11 +1,11 @@
 //! A worker's side of fork-join: its deque of jobs, and how it waits.
 
 use executor_common::Parker;
-use executor_common::sync::{LOOM, hint, thread};
+use executor_common::sync::LOOM;
 
 use super::job::{JobRef, StackJob};
 use crate::queue::{Local, Stealer};
-use crate::worker::Worker;
+use crate::worker::{Worker, pause};
 
 /// How often a waiting worker looks at the latch and at its thief's deque before it sleeps. A stolen job is
 /// the oldest one and usually large, but its thief forks all the time; about 20 us of looking cost less than a
@@ -14,7 +14,6 @@ use crate::worker::Worker;
 /// None in a model, for the reason given at `worker::pause`.
 const WAIT_ROUNDS: u32 = if LOOM { 0 } else { 64 };
 const SPIN_ROUNDS: u32 = 32;
-const SPINS_PER_ROUND: u32 = 16;
 
 /// A worker's forked jobs.
 pub(crate) struct Forks {
@@ -98,18 +97,12 @@ impl Forks {
                 worker.counters().steals.add_owned(1);
                 self.execute_stolen(worker, loot);
                 round = 0;
-            } else if round < WAIT_ROUNDS {
-                round += 1;
-                if round <= SPIN_ROUNDS {
-                    for _ in 0..SPINS_PER_ROUND {
-                        hint::spin_loop();
-                    }
-                } else {
-                    thread::yield_now();
-                }
-            } else {
+            } else if round == WAIT_ROUNDS {
                 job.latch().sleep(&self.parker);
                 round = 0;
+            } else {
+                round += 1;
+                pause(round <= SPIN_ROUNDS);
             }
         }
         Waited::Done

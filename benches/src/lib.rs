@@ -1,0 +1,15 @@
+//! What the `benches` program and the criterion suites share.
+//!
+//! | to | see |
+//! |---|---|
+//! | run one program on both executors | [`checksum`] |
+//! | measure what an idle pool costs | [`idle`] |
+//! | say on what a figure was measured | [`Hardware`] |
+//! | measure somebody else's pool beside ours | [`peers`] |
+
+pub mod checksum;
+mod hardware;
+pub mod idle;
+pub mod peers;
+
+pub use hardware::{Hardware, cpu_quota};

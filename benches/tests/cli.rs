@@ -1,0 +1,205 @@
+//! The program as a user runs it.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use support::{plant, within_a_minute};
+
+/// Runs the program in a directory, to its end.
+fn benches(directory: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_benches"))
+        .args(args)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What `sha256sum` says about every regular file below `input`, in the order of the paths' bytes. `None` where
+/// there is no `sha256sum`.
+fn sha256sum(directory: &Path, input: &str) -> Option<Vec<u8>> {
+    let script = "command -v sha256sum >/dev/null || exit 3
+        find \"$1\" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum --";
+    let output = Command::new("sh")
+        .args(["-c", script, "sh", input])
+        .current_dir(directory)
+        .output()
+        .ok()
+        .filter(|output| output.status.code() != Some(3))?;
+    assert!(output.status.success(), "{}", stderr(&output));
+    Some(output.stdout)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_list_of_digests_is_that_of_sha256sum_byte_for_byte() {
+    within_a_minute(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let input = directory.path().join("input");
+        fs::create_dir(&input).unwrap();
+        plant(&input);
+        let expected = sha256sum(directory.path(), "input").expect("sha256sum is part of Linux");
+        let args = ["checksum", "--path", "input", "--digests", "ours", "--rounds", "1"];
+        let output = benches(directory.path(), &args);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let ours = fs::read(directory.path().join("ours")).unwrap();
+        assert_eq!(String::from_utf8_lossy(&ours), String::from_utf8_lossy(&expected));
+        assert_eq!(ours, expected);
+
+        // And the other way round: what sha256sum has written is understood.
+        fs::write(directory.path().join("theirs"), expected).unwrap();
+        let args = ["checksum", "--path", "input", "--check", "theirs", "--rounds", "1"];
+        let output = benches(directory.path(), &args);
+        assert!(output.status.success(), "{}", stdout(&output));
+        assert!(stdout(&output).contains("passed: 0 differences"));
+    });
+}
+
+#[test]
+fn a_check_names_what_has_changed() {
+    within_a_minute(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let input = directory.path().join("input");
+        fs::create_dir(&input).unwrap();
+        for name in ["kept", "changed", "removed"] {
+            fs::write(input.join(name), name).unwrap();
+        }
+        let save = ["--path", "input", "--digests", "list", "--rounds", "1"];
+        assert!(benches(directory.path(), &save).status.success());
+
+        fs::write(input.join("changed"), "otherwise").unwrap();
+        fs::remove_file(input.join("removed")).unwrap();
+        fs::write(input.join("added"), "new").unwrap();
+        let check = ["--path", "input", "--check", "list", "--rounds", "1"];
+        let output = benches(directory.path(), &check);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        let text = stdout(&output);
+        let verdicts: Vec<_> = text
+            .lines()
+            .filter(|line| line.contains("input/") || line.contains("input\\"))
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        assert_eq!(verdicts, ["extra", "differs", "missing"], "{text}");
+        assert!(text.contains("FAILED: 3 differences"), "{text}");
+    });
+}
+
+#[test]
+fn a_single_file_and_an_empty_directory_are_inputs() {
+    within_a_minute(|| {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("file"), "abc").unwrap();
+        fs::create_dir(directory.path().join("empty")).unwrap();
+
+        let output = benches(directory.path(), &["--path", "file", "--digests", "list"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(
+            fs::read_to_string(directory.path().join("list")).unwrap(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  file\n"
+        );
+        let text = stdout(&output);
+        for expected in ["cores allowed", "placement", "SMP  median", "AMP  median", "imbalance"] {
+            assert!(text.contains(expected), "{expected} is missing in {text}");
+        }
+
+        let output = benches(directory.path(), &["--path", "empty", "--digests", "list"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(fs::read(directory.path().join("list")).unwrap(), b"");
+    });
+}
+
+#[test]
+fn mistakes_are_named_and_end_with_code_2() {
+    within_a_minute(|| {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("no-list"), "what is this\n").unwrap();
+        let cases: [(&[&str], &str); 8] = [
+            (&["--path", "nowhere"], "nowhere"),
+            (&["--path", ".", "--check", "nowhere"], "nowhere"),
+            (&["--path", ".", "--check", "no-list"], "no-list:1"),
+            (&["--path", ".", "--digests", "nowhere/list"], "nowhere"),
+            (&["--path", ".", "--workers", "0"], "--workers"),
+            (&["--path", ".", "--rounds", "0"], "--rounds"),
+            (&["--path", ".", "--roles", "io=0;hash=1"], "read and hash"),
+            (&["idle", "--seconds", "0"], "--seconds"),
+        ];
+        for (args, named) in cases {
+            let output = benches(directory.path(), args);
+            assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stdout(&output));
+            let text = stderr(&output);
+            assert!(text.contains(named), "{args:?}: {named} is missing in {text}");
+        }
+    });
+}
+
+/// The superuser may read everything; for anybody else a file without permissions is unreadable.
+#[cfg(unix)]
+#[test]
+fn a_file_without_permission_is_reported_and_is_not_fatal() {
+    use std::os::unix::fs::PermissionsExt;
+    within_a_minute(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let input = directory.path().join("input");
+        fs::create_dir(&input).unwrap();
+        for name in ["open", "closed"] {
+            fs::write(input.join(name), name).unwrap();
+        }
+        let closed = input.join("closed");
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+        let unreadable = usize::from(fs::File::open(&closed).is_err());
+        let output = benches(directory.path(), &["--path", "input", "--rounds", "2"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let reports = stderr(&output).lines().filter(|line| line.contains("closed")).count();
+        assert_eq!(reports, unreadable, "once, however many runs there are");
+        assert!(stdout(&output).contains(&format!("unreadable     {unreadable}\n")));
+    });
+}
+
+#[test]
+fn one_executor_alone_can_be_run() {
+    within_a_minute(|| {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("file"), "abc").unwrap();
+        for (choice, there, not_there) in [("smp", "SMP (", "AMP ("), ("amp", "AMP (", "SMP (")] {
+            let output = benches(directory.path(), &["--path", ".", "--executor", choice]);
+            let text = stdout(&output);
+            assert!(output.status.success(), "{}", stderr(&output));
+            assert!(text.contains(there) && !text.contains(not_there), "{text}");
+        }
+    });
+}
+
+#[test]
+fn idle_pools_are_measured_beside_their_peers() {
+    within_a_minute(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let output = benches(directory.path(), &["idle", "--seconds", "0.05"]);
+        let text = stdout(&output);
+        for name in ["no pool", "smp", "amp, parked", "rayon", "tokio"] {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(name) && line.contains("ms CPU time per second"));
+            assert!(line.is_some(), "{name} is missing in {text}{}", stderr(&output));
+        }
+    });
+}
+
+#[test]
+fn help_names_the_subcommands_and_the_options_of_the_default_one() {
+    let output = benches(Path::new("."), &["--help"]);
+    let text = stdout(&output);
+    for expected in ["checksum", "idle", "--path", "--check", "--digests", "--roles"] {
+        assert!(text.contains(expected), "{expected} is missing in {text}");
+    }
+}
