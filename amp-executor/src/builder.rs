@@ -232,6 +232,7 @@ impl AmpBuilder {
                 capacity: config.channel_capacity(),
                 unparkers: parkers.iter().map(Parker::unparker).collect(),
                 epoch,
+                on_panic: self.hooks.on_panic.clone(),
             }));
             for (place, (core, parker)) in config.core_set().iter().zip(parkers).enumerate() {
                 let is_shared = plan.is_core_shared(config.role(), core);

@@ -6,8 +6,8 @@ use std::time::Instant;
 use executor_common::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use executor_common::sync::{Arc, Condvar, Counter, Mutex, MutexGuard};
 use executor_common::{
-    DomainId, JoinHandle, Role, RunOutcome, Runnable, Schedule, TaskRegistry, TrySpawnError,
-    Unparker, WorkerCounters, closure_task, future_task, reclaim_closure,
+    DomainId, JoinHandle, PanicHook, Role, RunOutcome, Runnable, Schedule, TaskRegistry,
+    TrySpawnError, Unparker, WorkerCounters, closure_task, future_task, reclaim_closure,
 };
 
 use crate::channel::{Channel, Pop, PushError, Source};
@@ -33,6 +33,7 @@ pub(crate) struct RoleState {
     closing: AtomicBool,
     /// What has been accepted is to be cancelled, not run.
     stopping: AtomicBool,
+    on_panic: Option<PanicHook>,
     /// How many workers have not left.
     alive: Mutex<usize>,
     left: Condvar,
@@ -104,6 +105,7 @@ pub(crate) struct RoleParts {
     pub(crate) capacity: usize,
     pub(crate) unparkers: Vec<Unparker>,
     pub(crate) epoch: Instant,
+    pub(crate) on_panic: Option<PanicHook>,
 }
 
 /// More shards than this do not make spawning futures any faster.
@@ -126,6 +128,7 @@ impl RoleState {
             stopping: AtomicBool::new(false),
             alive: Mutex::new(workers.len()),
             left: Condvar::new(),
+            on_panic: parts.on_panic,
             workers,
         }
     }
@@ -246,7 +249,7 @@ impl RoleState {
     /// [`RoleState::stop`] comes first.
     pub(crate) fn cancel_waiting(&self) {
         let count = |task: Runnable| {
-            if !matches!(task.cancel(), RunOutcome::Stale) {
+            if !matches!(task.cancel_reporting(self.on_panic.as_ref()), RunOutcome::Stale) {
                 self.cancelled.add(1);
             }
         };
@@ -310,8 +313,10 @@ impl RoleState {
 impl Schedule for RoleState {
     fn schedule(&self, task: Runnable) {
         if let Err(task) = self.channel.push_woken(task) {
-            // The workers have ended: dropping the entry cancels the future.
-            drop(task);
+            // The workers have ended, and nobody else will take it.
+            if matches!(task.cancel_reporting(self.on_panic.as_ref()), RunOutcome::Cancelled) {
+                self.cancelled.add(1);
+            }
         }
     }
 

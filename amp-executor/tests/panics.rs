@@ -152,3 +152,18 @@ fn a_handle_joined_from_within_its_own_task() {
         works_on(&role);
     });
 }
+
+#[test]
+fn a_destructor_that_panics_during_the_drop_reaches_the_hook() {
+    watchdog(|| {
+        let (amp, told) = with_hook();
+        let inside = PanicsInDrop;
+        let future = async move {
+            let _inside = inside;
+            pending::<()>().await;
+        };
+        drop(amp.role(A).unwrap().spawn_future(future).unwrap());
+        drop(amp);
+        assert_eq!(told.recv().unwrap(), "in a destructor");
+    });
+}

@@ -209,15 +209,23 @@ fn a_worker_that_takes_one_of_two_items_wakes_the_other_worker() {
         let unparkers = parkers.each_ref().map(Parker::unparker);
         let channel = Arc::new(Channel::new(2, unparkers));
         let [mine, theirs] = parkers;
-        // Both are there when the workers come, and each worker is held by what it takes.
-        channel.push(1).unwrap();
-        channel.push(2).unwrap();
+        // The second place is filled and its worker woken while the first is not: that worker finds nothing. The
+        // wake-up for the first item then stands for both, and each worker is held by what it takes.
+        let producing = {
+            let channel = Arc::clone(&channel);
+            thread::spawn(move || {
+                let filling = Arc::clone(&channel);
+                let made = channel.push_with(1, move |item| (item, filling.push(2).is_ok()));
+                assert!(made.unwrap());
+            })
+        };
         let working = {
             let channel = Arc::clone(&channel);
             thread::spawn(move || consume(&channel, 1, &theirs, 1))
         };
         assert_eq!(consume(&channel, 0, &mine, 1), 1);
         assert_eq!(working.join().unwrap(), 1);
+        producing.join().unwrap();
     });
 }
 

@@ -115,7 +115,7 @@ impl Shared {
     }
 
     fn cancel(&self, task: Runnable) {
-        if let RunOutcome::Cancelled = task.cancel() {
+        if let RunOutcome::Cancelled = task.cancel_reporting(self.hooks.on_panic.as_ref()) {
             self.cancelled.add(1);
         }
     }

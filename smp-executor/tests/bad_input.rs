@@ -113,6 +113,34 @@ fn a_detached_panic_goes_to_the_hook_and_a_panic_in_the_hook_nowhere() {
 }
 
 #[test]
+fn a_destructor_that_panics_during_the_drop_reaches_the_hook() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in the destructor");
+        }
+    }
+    watched(|| {
+        let (seen, messages) = mpsc::channel();
+        let seen = Mutex::new(seen);
+        let executor = SmpExecutor::builder()
+            .workers(1)
+            .on_panic(move |panic| {
+                let _ = seen.lock().unwrap().send(panic.message().to_owned());
+            })
+            .build()
+            .unwrap();
+        let bomb = Bomb;
+        drop(executor.spawn_future(async move {
+            let _bomb = bomb;
+            std::future::pending::<()>().await;
+        }));
+        drop(executor);
+        assert_eq!(messages.recv().unwrap(), "in the destructor");
+    });
+}
+
+#[test]
 fn panics_in_thread_hooks_do_not_end_the_worker() {
     watched(|| {
         let executor = SmpExecutor::builder()

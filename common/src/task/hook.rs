@@ -21,6 +21,23 @@ pub(super) fn set_hook(hook: Option<PanicHook>) {
     HOOK.with(|current| *current.borrow_mut() = hook);
 }
 
+/// Runs `f` with `hook` as the one for panics on the calling thread.
+pub(super) fn with_hook<R>(hook: Option<PanicHook>, f: impl FnOnce() -> R) -> R {
+    /// Restores the thread's own hook, also while unwinding.
+    struct Restore(Option<PanicHook>);
+
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let own = self.0.take();
+            let _ = HOOK.try_with(|current| current.replace(own));
+        }
+    }
+
+    // During the thread's own destructors there is no hook to set, and panics go nowhere.
+    let _restore = HOOK.try_with(|current| Restore(current.replace(hook))).ok();
+    f()
+}
+
 /// A task's panic.
 ///
 /// It keeps the hook of the executor on which it happened: the handle may be dropped much later, by any

@@ -5,6 +5,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 use super::header::Header;
+use super::hook::{PanicHook, with_hook};
 use super::id::TaskId;
 use super::raw::RawTask;
 
@@ -59,6 +60,12 @@ impl Runnable {
     /// Cancels the task as a drop does, and says how that ended.
     pub fn cancel(self) -> RunOutcome {
         self.into_raw_task().cancel_queued()
+    }
+
+    /// As [`Runnable::cancel`], on a thread that may be no worker: the panic of a destructor that no handle takes
+    /// goes to `on_panic`.
+    pub fn cancel_reporting(self, on_panic: Option<&PanicHook>) -> RunOutcome {
+        with_hook(on_panic.cloned(), || self.cancel())
     }
 
     /// The task's id.
