@@ -175,14 +175,17 @@ fn closing_wakes_everybody() {
 
 #[test]
 fn a_notification_spent_on_a_satisfied_waiter_reaches_the_next() {
-    check("wait queue: two waiters, two releases", || {
+    check("wait queue: notified twice", || {
         let room = Room::new();
-        // The first waiter is in the queue, and may find the first place by its own look.
-        let first = room.register();
+        let mut first = room.register();
+        // The second waiter relies on its notification alone.
         let second = {
             let room = Arc::clone(&room);
             let waiter = room.register();
-            thread::spawn(move || room.take(waiter))
+            thread::spawn(move || {
+                waiter.parker.park();
+                room.take(waiter);
+            })
         };
         let releasing = {
             let room = Arc::clone(&room);
@@ -191,7 +194,12 @@ fn a_notification_spent_on_a_satisfied_waiter_reaches_the_next() {
                 room.release();
             })
         };
-        room.take(first);
+        // The first one is notified, registers again, and finds the place by its own look. It may be in the queue
+        // still when the second place is made.
+        first.parker.park();
+        room.waiters.register(&mut first.ticket, &first.waker);
+        assert!(room.try_take(), "the second waiter has not been notified");
+        room.waiters.leave(&mut first.ticket, || room.free.load(Ordering::Relaxed) > 0);
         second.join().unwrap();
         releasing.join().unwrap();
     });
