@@ -116,7 +116,11 @@ impl Worker {
         None
     }
 
-    /// The next task out of this worker's own queues, and now and then out of the injector.
+    /// The next task that this worker may take without searching: out of its own queues or out of the injector.
+    ///
+    /// The injector is everybody's. Only stealing from other workers is limited to searchers: a woken worker counts
+    /// as one for the 40 us that it needs to get going, and those who run must not lie down beside a full injector
+    /// meanwhile.
     fn next_own(&self) -> Option<Runnable> {
         let tick = self.tick.get().wrapping_add(1);
         self.tick.set(tick);
@@ -129,7 +133,7 @@ impl Worker {
         {
             return Some(task);
         }
-        self.tasks.pop()
+        self.tasks.pop().or_else(|| self.shared.injector.steal_batch(&self.tasks))
     }
 
     fn execute(&self, found: Found) {
@@ -228,9 +232,10 @@ impl Worker {
         {
             return true;
         }
-        // While somebody searches, what is in the queues is that worker's to find: it will take it, or wake
-        // somebody for it, or look here in its turn.
-        if !others.searching && self.shared.is_work_visible() {
+        // While somebody searches, what is in other workers' deques is for that one to find: it will take it, or
+        // wake somebody for it, or look here in its turn.
+        if !self.shared.injector.is_empty() || (!others.searching && self.shared.is_work_visible())
+        {
             return true;
         }
         // The last one to lie down beside empty queues ends a pool that is being drained.
@@ -300,5 +305,25 @@ fn call_hook(hook: Option<&crate::shared::ThreadHook>, index: usize) {
         if let Err(payload) = executor_common::panic::caught(|| hook(index)) {
             executor_common::panic::discard(payload);
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use executor_common::closure_task;
+
+    use crate::builder::assemble;
+    use crate::shared::Hooks;
+
+    #[test]
+    fn a_worker_takes_from_the_injector_while_another_counts_as_searching() {
+        let (shared, workers) = assemble(2, Hooks::default());
+        // Another worker has just been woken, and is not on its feet yet.
+        let woken = shared.sleep.start_searching().expect("nobody else searches");
+        let (task, handle) = closure_task(shared.domain, || 7);
+        shared.submit(task);
+        assert!(workers[0].turn(None).is_none());
+        assert!(handle.is_finished(), "the worker had to run the task in this turn");
+        shared.sleep.stop_searching(woken, || false);
     }
 }
