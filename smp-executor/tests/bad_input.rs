@@ -10,6 +10,14 @@ use support::{pool, watched};
 
 const ROLE: Role = Role::new("role");
 
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in the destructor");
+    }
+}
+
 #[test]
 fn zero_workers_are_refused() {
     let error = SmpExecutor::builder().workers(0).build().unwrap_err();
@@ -70,12 +78,6 @@ fn a_panic_stays_with_its_task() {
 
 #[test]
 fn a_panic_in_a_futures_destructor_is_the_tasks_panic() {
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            panic!("in the destructor");
-        }
-    }
     watched(|| {
         let executor = pool(1);
         let bomb = Bomb;
@@ -114,12 +116,6 @@ fn a_detached_panic_goes_to_the_hook_and_a_panic_in_the_hook_nowhere() {
 
 #[test]
 fn a_destructor_that_panics_during_the_drop_reaches_the_hook() {
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            panic!("in the destructor");
-        }
-    }
     watched(|| {
         let (seen, messages) = mpsc::channel();
         let seen = Mutex::new(seen);

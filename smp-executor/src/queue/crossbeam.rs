@@ -53,13 +53,7 @@ impl<T: Entry> Stealer<T> {
         if self.is_empty() {
             return None;
         }
-        loop {
-            match self.0.steal() {
-                deque::Steal::Success(entry) => return Some(entry),
-                deque::Steal::Empty => return None,
-                deque::Steal::Retry => {}
-            }
-        }
+        decided(|| self.0.steal())
     }
 
     /// Takes the older half; returns its oldest entry and puts the rest into `into`.
@@ -67,13 +61,7 @@ impl<T: Entry> Stealer<T> {
         if self.is_empty() {
             return None;
         }
-        loop {
-            match self.0.steal_batch_and_pop(&into.0) {
-                deque::Steal::Success(entry) => return Some(entry),
-                deque::Steal::Empty => return None,
-                deque::Steal::Retry => {}
-            }
-        }
+        decided(|| self.0.steal_batch_and_pop(&into.0))
     }
 }
 
@@ -97,13 +85,7 @@ impl<T: Entry> Injector<T> {
 
     /// Takes the oldest entry.
     pub(crate) fn steal(&self) -> Option<T> {
-        loop {
-            match self.0.steal() {
-                deque::Steal::Success(entry) => return Some(entry),
-                deque::Steal::Empty => return None,
-                deque::Steal::Retry => {}
-            }
-        }
+        decided(|| self.0.steal())
     }
 
     /// Takes a batch; returns its oldest entry and puts the rest into `into`.
@@ -111,12 +93,17 @@ impl<T: Entry> Injector<T> {
         if self.is_empty() {
             return None;
         }
-        loop {
-            match self.0.steal_batch_and_pop(&into.0) {
-                deque::Steal::Success(entry) => return Some(entry),
-                deque::Steal::Empty => return None,
-                deque::Steal::Retry => {}
-            }
+        decided(|| self.0.steal_batch_and_pop(&into.0))
+    }
+}
+
+/// Repeats a steal that lost a race until it is decided.
+fn decided<T>(mut attempt: impl FnMut() -> deque::Steal<T>) -> Option<T> {
+    loop {
+        match attempt() {
+            deque::Steal::Success(entry) => return Some(entry),
+            deque::Steal::Empty => return None,
+            deque::Steal::Retry => {}
         }
     }
 }
