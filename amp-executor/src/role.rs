@@ -195,7 +195,8 @@ impl RoleState {
         // Ordering: Relaxed; the fence below orders it before the second look.
         worker.phase.store(IN_TASK, Ordering::Relaxed);
         // Ordering: pairs with the fence in `stop`. Without it this worker could miss that the role is
-        // stopping while the stopper misses that the worker runs a task, and would wait for it to leave.
+        // stopping while the stopper misses that the worker runs a task, and would wait for it to leave. (No
+        // model misses it: only a shutdown whose time is up looks, and there is no time in a model.)
         fence(Ordering::SeqCst);
         self.channel.after_take(source);
         if self.is_stopping() {

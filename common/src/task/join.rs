@@ -67,8 +67,10 @@ impl<T> JoinHandle<T> {
 
     /// Blocks the calling thread until the task is done, and returns its output.
     ///
-    /// On a worker that may run the task, a task that has not started runs in place, so that waiting for
-    /// queued work does not need a free worker.
+    /// On a worker that may run the task, a task that waits in a queue runs in place, so that waiting for
+    /// queued work does not need a free worker. While the task runs elsewhere, or is a future that waits for
+    /// something, the worker blocks: if it is the only one that could run what the task waits for, that is a
+    /// deadlock. Between futures, `.await` the handle instead.
     ///
     /// # Errors
     ///

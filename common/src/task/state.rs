@@ -321,7 +321,8 @@ impl State {
     /// any field. False if the state is another one.
     pub(crate) fn detach_unstarted(&self) -> bool {
         // Ordering: Release on success, so that what this thread did with the handle stays before the
-        // cell's end; nothing is read after it.
+        // cell's end; nothing is read after it. (No model misses it: what it orders are reads of plain fields,
+        // which loom does not track.)
         self.0
             .compare_exchange(
                 QUEUED_WITH_HANDLE,
