@@ -3,7 +3,7 @@
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 
 use smp_executor::{BuildError, Role, SmpExecutor, Spawn, SpawnError, TrySpawnError};
 use support::{pool, watched};
@@ -93,23 +93,28 @@ fn a_panic_in_a_futures_destructor_is_the_tasks_panic() {
     });
 }
 
+/// A pool of one whose hook sends on what the panics said, and then panics itself if it is `faulty`.
+fn with_hook(faulty: bool) -> (SmpExecutor, mpsc::Receiver<String>) {
+    let (tell, told) = mpsc::channel();
+    let executor = SmpExecutor::builder()
+        .workers(1)
+        .on_panic(move |panic| {
+            let _ = tell.send(panic.message().to_owned());
+            assert!(!faulty, "the hook too");
+        })
+        .build()
+        .unwrap();
+    (executor, told)
+}
+
 #[test]
 fn a_detached_panic_goes_to_the_hook_and_a_panic_in_the_hook_nowhere() {
     watched(|| {
-        let (seen, messages) = mpsc::channel();
-        let seen = Mutex::new(seen);
-        let executor = SmpExecutor::builder()
-            .workers(1)
-            .on_panic(move |panic| {
-                let _ = seen.lock().unwrap().send(panic.message().to_owned());
-                panic!("the hook too");
-            })
-            .build()
-            .unwrap();
+        let (executor, told) = with_hook(true);
         drop(executor.spawn(|| panic!("first")));
         drop(executor.spawn(|| panic!("second")));
-        assert_eq!(messages.recv().unwrap(), "first");
-        assert_eq!(messages.recv().unwrap(), "second");
+        assert_eq!(told.recv().unwrap(), "first");
+        assert_eq!(told.recv().unwrap(), "second");
         assert_eq!(executor.spawn(|| 1).join().unwrap(), 1);
     });
 }
@@ -117,22 +122,14 @@ fn a_detached_panic_goes_to_the_hook_and_a_panic_in_the_hook_nowhere() {
 #[test]
 fn a_destructor_that_panics_during_the_drop_reaches_the_hook() {
     watched(|| {
-        let (seen, messages) = mpsc::channel();
-        let seen = Mutex::new(seen);
-        let executor = SmpExecutor::builder()
-            .workers(1)
-            .on_panic(move |panic| {
-                let _ = seen.lock().unwrap().send(panic.message().to_owned());
-            })
-            .build()
-            .unwrap();
+        let (executor, told) = with_hook(false);
         let bomb = Bomb;
         drop(executor.spawn_future(async move {
             let _bomb = bomb;
             std::future::pending::<()>().await;
         }));
         drop(executor);
-        assert_eq!(messages.recv().unwrap(), "in the destructor");
+        assert_eq!(told.recv().unwrap(), "in the destructor");
     });
 }
 
