@@ -36,7 +36,6 @@ use crate::shared::Shared;
 /// ```
 pub struct AmpExecutor {
     handle: AmpHandle,
-    shared: Arc<Shared>,
     placement: Vec<WorkerPlacement>,
     /// Those who have not been joined, nor given up by a shutdown whose time was up.
     threads: Mutex<Vec<WorkerThread>>,
@@ -69,8 +68,11 @@ impl AmpExecutor {
         placement: Vec<WorkerPlacement>,
         threads: Vec<WorkerThread>,
     ) -> Self {
-        let handle = AmpHandle::new(Arc::clone(&shared));
-        Self { handle, shared, placement, threads: Mutex::new(threads) }
+        Self { handle: AmpHandle::new(shared), placement, threads: Mutex::new(threads) }
+    }
+
+    fn shared(&self) -> &Shared {
+        self.handle.shared()
     }
 
     /// A handle for one role, so that the role is looked up once.
@@ -89,7 +91,7 @@ impl AmpExecutor {
 
     /// Where the workers are: what was asked for, and what was read back.
     pub fn placement(&self) -> Vec<WorkerPlacement> {
-        let states = self.shared.roles.iter().flat_map(|role| &role.workers);
+        let states = self.shared().roles.iter().flat_map(|role| &role.workers);
         self.placement
             .iter()
             .zip(states)
@@ -102,7 +104,7 @@ impl AmpExecutor {
 
     /// What the executor has done so far.
     pub fn metrics(&self) -> ExecutorMetrics {
-        self.shared.metrics()
+        self.shared().metrics()
     }
 
     /// Ends the executor, role by role in the order of declaration: a role takes nothing any more, which releases
@@ -113,7 +115,7 @@ impl AmpExecutor {
     /// second call finds nothing left to do. Called by one of the executor's own workers, which cannot wait for
     /// itself, it closes all roles and returns at once.
     pub fn shutdown(&self) -> ShutdownReport {
-        let report = self.shared.shut_down(None);
+        let report = self.shared().shut_down(None);
         self.join_threads();
         report
     }
@@ -122,19 +124,19 @@ impl AmpExecutor {
     /// that have not started and futures that wait are dropped, on the calling thread among others; a running
     /// closure is left running, and its thread ends when it does.
     pub fn shutdown_timeout(&self, timeout: Duration) -> ShutdownReport {
-        let report = self.shared.shut_down(Instant::now().checked_add(timeout));
+        let report = self.shared().shut_down(Instant::now().checked_add(timeout));
         if !self.is_own_worker() {
             // Those who hold a task have been waited for long enough; a drop does not wait for them.
             self.threads
                 .lock()
-                .retain(|thread| self.shared.roles[thread.role].workers[thread.place].has_left());
+                .retain(|thread| self.shared().roles[thread.role].workers[thread.place].has_left());
         }
         report
     }
 
     /// Whether the calling thread is one of this executor's workers.
     fn is_own_worker(&self) -> bool {
-        current::role_on(self.shared.executor).is_some()
+        current::role_on(self.shared().executor).is_some()
     }
 
     fn join_threads(&self) {
@@ -150,7 +152,7 @@ impl AmpExecutor {
 
 impl Drop for AmpExecutor {
     fn drop(&mut self) {
-        self.shared.cancel();
+        self.shared().cancel();
         self.join_threads();
     }
 }

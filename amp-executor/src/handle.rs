@@ -24,6 +24,10 @@ impl AmpHandle {
         Self { shared }
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// A handle for one role, so that the role is looked up once.
     ///
     /// # Errors

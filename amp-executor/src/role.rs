@@ -43,8 +43,6 @@ pub(crate) struct RoleState {
 #[derive(Debug)]
 pub(crate) struct WorkerState {
     pub(crate) counters: WorkerCounters,
-    /// Tasks that ended by themselves.
-    pub(crate) ended: Counter,
     /// The CPU it was last seen on, plus one; zero where that is not known.
     pub(crate) last_cpu: Counter,
     phase: AtomicU32,
@@ -69,7 +67,6 @@ impl WorkerState {
     pub(crate) fn new(epoch: Instant) -> Self {
         Self {
             counters: WorkerCounters::new(epoch),
-            ended: Counter::new(),
             last_cpu: Counter::new(),
             phase: AtomicU32::new(IDLE),
         }

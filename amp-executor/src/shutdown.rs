@@ -52,7 +52,7 @@ impl Shared {
     /// Tasks that ended by themselves, and tasks that were cancelled.
     fn totals(&self) -> (u64, u64) {
         let workers = || self.roles.iter().flat_map(|role| &role.workers);
-        let ended = workers().map(|worker| worker.ended.get()).sum();
+        let ended = workers().map(|worker| worker.counters.ended()).sum();
         let by_workers: u64 = workers().map(|worker| worker.counters.cancelled.get()).sum();
         let by_others: u64 = self.roles.iter().map(|role| role.cancelled.get()).sum();
         (ended, by_workers + by_others)

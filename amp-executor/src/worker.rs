@@ -3,7 +3,7 @@
 use std::fmt;
 
 use executor_common::cpu::CpuControl;
-use executor_common::panic::{caught, discard};
+use executor_common::panic::contained;
 use executor_common::sync::{Arc, Condvar, Mutex};
 use executor_common::{PanicHook, Parker, RunOutcome, Runnable, enter_domain};
 
@@ -152,12 +152,11 @@ impl Worker {
                     true
                 }
             },
-            RunOutcome::Cancelled => true,
             // A stale entry's task was run by a handle that waited for it.
-            RunOutcome::Finished | RunOutcome::Panicked | RunOutcome::Stale => {
-                state.ended.add_owned(1);
-                true
-            }
+            RunOutcome::Cancelled
+            | RunOutcome::Finished
+            | RunOutcome::Panicked
+            | RunOutcome::Stale => true,
         };
         if permission == Permission::Run {
             state.end_task();
@@ -185,9 +184,7 @@ impl Worker {
 
 /// Calls a hook. It is foreign code: its panic ends here.
 fn tell(hook: Option<&ThreadHook>, placement: &WorkerPlacement) {
-    if let Some(hook) = hook
-        && let Err(payload) = caught(|| hook(placement))
-    {
-        discard(payload);
+    if let Some(hook) = hook {
+        contained(|| hook(placement));
     }
 }

@@ -210,6 +210,11 @@ impl WorkerCounters {
         }
     }
 
+    /// Tasks that ended by themselves, on this worker or run in place by a handle that waited for them.
+    pub fn ended(&self) -> u64 {
+        self.completed.get() + self.claimed.get()
+    }
+
     /// A snapshot. `index`, `role` and `queue_depth` are the caller's to fill in.
     pub fn snapshot(&self) -> WorkerMetrics {
         let since = self.busy_since_ns.get();

@@ -49,6 +49,13 @@ pub fn discard(payload: Box<dyn Any + Send>) {
     }
 }
 
+/// Runs foreign code (a hook, a waker, a destructor) whose panic ends here.
+pub fn contained(f: impl FnOnce()) {
+    if let Err(payload) = caught(f) {
+        discard(payload);
+    }
+}
+
 /// Ends the process if a frame that must not unwind does.
 ///
 /// For code during which a pointer into a frame is published: unwinding would leave it dangling.

@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use crate::panic::{caught, discard};
+use crate::panic::contained;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 
@@ -162,9 +162,7 @@ impl WaitQueue {
 
 /// Wakes. The waker is foreign code: its panic must reach neither the releaser nor the other waiters.
 fn wake(waker: Waker) {
-    if let Err(payload) = caught(|| waker.wake()) {
-        discard(payload);
-    }
+    contained(|| waker.wake());
 }
 
 impl Default for WaitQueue {

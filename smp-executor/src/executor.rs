@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use executor_common::sync::{Arc, Mutex, thread};
 use executor_common::{
     ExecutorMetrics, JoinHandle, Role, ShutdownReport, Spawn, SpawnError, TrySpawnError,
-    scoped_closure_task,
+    WorkerCounters, scoped_closure_task,
 };
 
 use crate::builder::{BuildError, SmpBuilder};
@@ -234,7 +234,7 @@ impl SmpExecutor {
         let shared = self.shared();
         let counters = || shared.remotes.iter().map(|remote| &remote.counters);
         Tally {
-            completed: counters().map(|each| each.completed.get() + each.claimed.get()).sum(),
+            completed: counters().map(WorkerCounters::ended).sum(),
             cancelled: counters().map(|each| each.cancelled.get()).sum::<u64>()
                 + shared.cancelled.get(),
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
 
-use executor_common::panic::{AbortOnUnwind, caught, discard};
+use executor_common::panic::{AbortOnUnwind, caught, contained, discard};
 use executor_common::sync::Mutex;
 use executor_common::{JoinHandle, scoped_closure_task};
 
@@ -86,9 +86,7 @@ where
     match (result, panic) {
         (Ok(result), None) => result,
         (Ok(result), Some(payload)) => {
-            if let Err(thrown) = executor_common::panic::drop_caught(result) {
-                discard(thrown);
-            }
+            contained(|| drop(result));
             resume_unwind(payload)
         }
         (Err(payload), other) => {

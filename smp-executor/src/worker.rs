@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use executor_common::panic::contained;
 use executor_common::sync::atomic::{Ordering, fence};
 use executor_common::sync::{Arc, LOOM, hint, thread};
 use executor_common::{Parker, RunOutcome, Runnable, WorkerCounters, enter_domain};
@@ -302,9 +303,7 @@ impl Drop for Leave {
 fn call_hook(hook: Option<&crate::shared::ThreadHook>, index: usize) {
     if let Some(hook) = hook {
         // Foreign code: its panic must not end the worker.
-        if let Err(payload) = executor_common::panic::caught(|| hook(index)) {
-            executor_common::panic::discard(payload);
-        }
+        contained(|| hook(index));
     }
 }
 

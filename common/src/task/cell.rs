@@ -17,7 +17,7 @@ use super::registry::{Links, TaskRegistry};
 use super::runnable::Runnable;
 use super::state::State;
 use super::waker::BorrowedWaker;
-use crate::panic::{caught, drop_caught};
+use crate::panic::{caught, contained, drop_caught};
 use crate::sync::{Arc, UnsafeCell};
 
 /// Where a woken future goes.
@@ -356,9 +356,7 @@ unsafe fn finish_work<C: TaskCell>(cell: &C, output: Result<C::Output, Failure>)
             output
         }
         (output, Err(payload)) => {
-            if let Err(payload) = drop_caught(output) {
-                crate::panic::discard(payload);
-            }
+            contained(|| drop(output));
             Err(Failure::Panic(TaskPanic::catch(cell.id(), payload)))
         }
         (output, Ok(())) => output,

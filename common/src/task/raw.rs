@@ -10,7 +10,7 @@ use super::hook::TaskPanic;
 use super::runnable::{RunOutcome, Runnable};
 use super::running::within_task;
 use super::state::{ToComplete, ToIdle, ToNotified, ToRunning};
-use crate::panic::{caught, discard};
+use crate::panic::contained;
 
 /// The address of a live cell.
 ///
@@ -153,9 +153,7 @@ impl RawTask {
             let waker = unsafe { &*waker };
             if let Some(waker) = waker {
                 // A waker is foreign code; its panic must not end a worker.
-                if let Err(payload) = caught(|| waker.wake_by_ref()) {
-                    discard(payload);
-                }
+                contained(|| waker.wake_by_ref());
             }
         });
         if header.state.return_join_waker() {
@@ -175,9 +173,7 @@ impl RawTask {
             // initialised; the borrow ends with the replacement.
             std::mem::replace(unsafe { &mut *slot }, waker)
         });
-        if let Err(payload) = caught(|| drop(old)) {
-            discard(payload);
-        }
+        contained(|| drop(old));
     }
 
     /// Asks for cancellation.

@@ -1,9 +1,8 @@
 //! Two branches, perhaps at once.
 
-use std::any::Any;
 use std::panic::resume_unwind;
 
-use executor_common::panic::{caught, discard, drop_caught};
+use executor_common::panic::{caught, contained, discard};
 
 use super::job::StackJob;
 use super::worker::Waited;
@@ -85,21 +84,16 @@ where
         (Ok(first), Some(Ok(second))) => (first, second),
         // One panic goes on; what else is thrown on the way would end the process.
         (Ok(first), Some(Err(payload))) => {
-            discard_result(drop_caught(first));
+            contained(|| drop(first));
             resume_unwind(payload)
         }
         (Err(payload), second) => {
-            discard_result(match second {
-                None => drop_caught(job.take_work()),
-                Some(result) => result.and_then(drop_caught),
-            });
+            match second {
+                None => contained(|| drop(job.take_work())),
+                Some(Ok(result)) => contained(|| drop(result)),
+                Some(Err(other)) => discard(other),
+            }
             resume_unwind(payload)
         }
-    }
-}
-
-fn discard_result(thrown: Result<(), Box<dyn Any + Send>>) {
-    if let Err(payload) = thrown {
-        discard(payload);
     }
 }
