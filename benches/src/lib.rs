@@ -4,10 +4,12 @@
 //! |---|---|
 //! | run one program on both executors | [`checksum`] |
 //! | measure what an idle pool costs | [`idle`] |
+//! | measure what forking costs | [`fork_join`] |
 //! | say on what a figure was measured | [`Hardware`] |
 //! | measure somebody else's pool beside ours | [`peers`] |
 
 pub mod checksum;
+pub mod fork_join;
 mod hardware;
 pub mod idle;
 pub mod peers;

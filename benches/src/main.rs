@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use benches::{checksum, idle};
+use benches::{checksum, fork_join, idle};
 use clap::{Parser, Subcommand};
 
 /// Runs one program on the symmetric and on the asymmetric executor, and says what that cost.
@@ -26,6 +26,8 @@ enum Command {
     Checksum(checksum::ChecksumArgs),
     /// Measures the CPU time that idle pools use
     Idle(idle::IdleArgs),
+    /// Measures what forking costs, and how fast work is shared, beside rayon and chili
+    ForkJoin(fork_join::ForkJoinArgs),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
             checksum::run(&args, &mut out).map(|verdict| verdict == checksum::Verdict::Same)
         }
         Command::Idle(args) => idle::run(&args, &mut out),
+        Command::ForkJoin(args) => fork_join::run(&args, &mut out),
     };
     match passed.and_then(|passed| Ok(out.flush().map(|()| passed)?)) {
         Ok(true) => ExitCode::SUCCESS,

@@ -15,6 +15,7 @@ mod imp;
 #[path = "sync/std.rs"]
 mod imp;
 
+pub mod asymmetric;
 mod counter;
 
 pub use counter::{Counter, IdBlock, UniqueIds};

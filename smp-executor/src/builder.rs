@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use executor_common::cpu::{CpuControl, SystemCpus, default_parallelism};
-use executor_common::sync::{self, thread};
+use executor_common::sync::{self, LOOM, thread};
 use executor_common::{Parker, TaskPanic, WorkerCounters};
 
 use crate::SmpExecutor;
-use crate::fork::Forks;
+use crate::fork::{Forks, Private};
 use crate::mailbox::Mailbox;
 use crate::queue::{Local, Order};
 use crate::shared::{Hooks, Remote, Shared};
@@ -188,7 +188,7 @@ impl SmpBuilder {
     ) -> Result<SmpExecutor, BuildError> {
         let count = self.validated_workers()?;
         let pins = self.pins(count)?;
-        let (shared, workers) = assemble(count, self.hooks);
+        let (shared, workers) = assemble(count, fork_capacity(self.stack_size), self.hooks);
 
         let mut threads = Vec::with_capacity(count);
         for (index, (worker, pin)) in workers.into_iter().zip(pins).enumerate() {
@@ -218,8 +218,26 @@ impl SmpBuilder {
     }
 }
 
-/// The pool and its workers, before any thread.
-pub(crate) fn assemble(count: usize, hooks: Hooks) -> (sync::Arc<Shared>, Vec<Worker>) {
+/// How many forks may be open at once on a stack of this size: more than fit, since no frame of a `join` is smaller than
+/// this. Unused slots cost address space only.
+fn fork_capacity(stack_size: Option<usize>) -> usize {
+    const MIN_FRAME_BYTES: usize = 64;
+    /// The standard library's, unless the environment says otherwise.
+    const DEFAULT_STACK_BYTES: usize = 2 << 20;
+    /// A stack of 64 MiB; deeper forks run serially.
+    const MAX_FORKS: usize = 1 << 20;
+    if LOOM {
+        return 4;
+    }
+    (stack_size.unwrap_or(DEFAULT_STACK_BYTES) / MIN_FRAME_BYTES).min(MAX_FORKS)
+}
+
+/// The pool and its workers, before any thread. Each worker has room for so many open forks.
+pub(crate) fn assemble(
+    count: usize,
+    forks_each: usize,
+    hooks: Hooks,
+) -> (sync::Arc<Shared>, Vec<Worker>) {
     let epoch = Instant::now();
     let parkers: Vec<Parker> = (0..count).map(|_| Parker::new()).collect();
     let sleep = Sleep::new(parkers.iter().map(Parker::unparker));
@@ -231,6 +249,7 @@ pub(crate) fn assemble(count: usize, hooks: Hooks) -> (sync::Arc<Shared>, Vec<Wo
         .map(|(tasks, forks)| Remote {
             tasks: tasks.stealer(),
             jobs: forks.stealer(),
+            private: Private::new(forks_each),
             mailbox: Mailbox::new(),
             fork_unparker: forks.unparker(),
             counters: WorkerCounters::new(epoch),

@@ -29,16 +29,18 @@ pub(crate) fn with_worker_of<R>(shared: &Shared, f: impl FnOnce(Option<&Worker>)
 /// Makes `worker` the calling thread's worker while `f` runs.
 pub(crate) fn enter(worker: &Worker, f: impl FnOnce()) {
     /// Also while unwinding the entry must not outlive the worker.
-    struct Leave;
+    struct Leave<'a>(&'a Worker);
 
-    impl Drop for Leave {
+    impl Drop for Leave<'_> {
         fn drop(&mut self) {
+            self.0.remote().private.detach();
             CURRENT.with(|current| current.set(ptr::null()));
         }
     }
 
     CURRENT.with(|current| current.set(worker));
-    let _leave = Leave;
+    worker.remote().private.attach(|| worker.shared().sleep.idle() > 0);
+    let _leave = Leave(worker);
     f();
 }
 

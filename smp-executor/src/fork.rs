@@ -22,11 +22,16 @@
 mod job;
 mod join;
 mod latch;
+mod private;
 mod returned;
+mod stack;
+mod wait;
 mod worker;
 
 pub(crate) use job::JobRef;
 pub use join::join;
-pub(crate) use join::join_on;
+pub(crate) use join::join_or;
+pub(crate) use private::Private;
 pub(crate) use returned::Returned;
+pub(crate) use stack::is_asked;
 pub(crate) use worker::Forks;

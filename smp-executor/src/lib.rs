@@ -1,7 +1,8 @@
 //! A symmetric executor: every core equal, any task on any core, the load balanced by stealing.
 //!
 //! Closures and futures are both tasks here, with the same [`JoinHandle`]. Fork-join computations ([`join`],
-//! [`scope`]) borrow from the caller's frame. For work that must not wait behind other work, see
+//! [`scope`]), loops over ranges and slices ([`for_each`], [`map_reduce`]) and [`sort`] borrow from the
+//! caller's frame. For work that must not wait behind other work, see
 //! `amp-executor`, which runs the same program text ([`Spawn`]) on designated cores.
 //!
 //! ```
@@ -51,11 +52,13 @@ mod mailbox;
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod model;
+mod parallel;
 mod queue;
 mod scope;
 mod shared;
 mod shutdown;
 mod sleep;
+mod sort;
 mod worker;
 
 pub use builder::{BuildError, SmpBuilder};
@@ -68,7 +71,11 @@ pub use executor_common::{
 };
 pub use fork::join;
 pub use handle::SmpHandle;
+pub use parallel::{
+    Chunks, ChunksMut, IntoSplittable, Splittable, chunks, chunks_mut, for_each, map_reduce,
+};
 pub use scope::{Scope, scope};
+pub use sort::{sort, sort_by, sort_by_key};
 
 /// The README's examples run as tests.
 #[cfg(doctest)]

@@ -8,6 +8,7 @@ use executor_common::{JoinHandle, closure_task};
 
 use crate::builder::assemble;
 use crate::context;
+use crate::fork::JobRef;
 use crate::shared::{Hooks, Shared};
 use crate::sleep::Searching;
 use crate::worker::Worker;
@@ -26,7 +27,7 @@ pub struct ModelWorker {
 
 /// `count` workers that nobody runs yet.
 pub fn pool(count: usize) -> (ModelPool, Vec<ModelWorker>) {
-    let (shared, workers) = assemble(count, Hooks::default());
+    let (shared, workers) = assemble(count, 4, Hooks::default());
     let workers = workers
         .into_iter()
         .map(|worker| ModelWorker { worker, shared: Arc::clone(&shared) })
@@ -75,6 +76,11 @@ pub struct ModelSearch {
 }
 
 impl ModelSearch {
+    /// The worker has found something, and does not care what is left.
+    pub fn forget(self) {
+        self.shared.sleep.stop_searching(self.searching, || false);
+    }
+
     /// The worker has found something.
     pub fn end(self) {
         let shared = &self.shared;
@@ -116,9 +122,22 @@ impl ModelWorker {
         self.worker.run();
     }
 
-    /// Steals one forked job from `victim`, if there is one, and runs it. Call it inside of `enter`.
+    /// Asks `victim` to share what it forks, and steals one of its jobs if it has; runs it. Call it inside of `enter`.
     pub fn steal_job_from(&self, victim: usize) -> bool {
-        match self.worker.shared().remotes[victim].jobs.steal() {
+        let remote = &self.worker.shared().remotes[victim];
+        remote.private.ask();
+        self.run_stolen(remote.jobs.steal())
+    }
+
+    /// Takes one job from `victim` that it has not shared, if it has one; runs it. Call it inside of `enter`.
+    pub fn seize_job_from(&self, victim: usize) -> bool {
+        let remote = &self.worker.shared().remotes[victim];
+        let is_any_shared = || !remote.jobs.is_empty();
+        self.run_stolen(remote.private.seize(victim, self.worker.index(), is_any_shared))
+    }
+
+    fn run_stolen(&self, job: Option<JobRef>) -> bool {
+        match job {
             Some(job) => {
                 self.worker.forks.execute_stolen(&self.worker, job);
                 true

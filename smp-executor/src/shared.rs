@@ -9,7 +9,7 @@ use executor_common::{
 };
 
 use crate::context;
-use crate::fork::{JobRef, Returned};
+use crate::fork::{JobRef, Private, Returned};
 use crate::labels::Labels;
 use crate::mailbox::Mailbox;
 use crate::queue::{Injector, Stealer};
@@ -39,7 +39,9 @@ pub(crate) struct Shared {
 /// What others reach of a worker.
 pub(crate) struct Remote {
     pub(crate) tasks: Stealer<Runnable>,
+    /// Forked jobs that it shares, and those that it does not yet.
     pub(crate) jobs: Stealer<JobRef>,
+    pub(crate) private: Private,
     pub(crate) mailbox: Mailbox,
     /// Wakes the worker where it waits for a forked job.
     pub(crate) fork_unparker: Unparker,
@@ -120,11 +122,12 @@ impl Shared {
         }
     }
 
-    /// Whether any queue that every worker may take from holds anything.
+    /// Whether there is anything that every worker may take.
     pub(crate) fn is_work_visible(&self) -> bool {
         !self.injector.is_empty()
             || !self.returned.is_empty()
             || self.remotes.iter().any(|remote| !remote.jobs.is_empty() || !remote.tasks.is_empty())
+            || self.remotes.iter().any(|remote| remote.private.is_seizable())
     }
 
     /// Begins the end: workers leave after the task that they run, and what is queued is cancelled.

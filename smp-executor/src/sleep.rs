@@ -80,6 +80,12 @@ impl Sleep {
         Counts(self.counts.load(Ordering::Relaxed))
     }
 
+    /// How many workers search or sleep.
+    pub(crate) fn idle(&self) -> usize {
+        let counts = self.counts();
+        counts.searching() + counts.sleeping()
+    }
+
     /// A worker has run out of work. At most half of the workers search at once.
     pub(crate) fn start_searching(&self) -> Option<Searching> {
         // Ordering: Relaxed. A searcher publishes nothing by becoming one.

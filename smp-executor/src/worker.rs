@@ -4,13 +4,13 @@ use std::cell::Cell;
 
 use executor_common::panic::contained;
 use executor_common::sync::atomic::{Ordering, fence};
-use executor_common::sync::{Arc, LOOM, hint, thread};
+use executor_common::sync::{Arc, LOOM, asymmetric, hint, thread};
 use executor_common::{Parker, RunOutcome, Runnable, WorkerCounters, enter_domain};
 
 use crate::context;
 use crate::fork::{Forks, JobRef};
 use crate::queue::Local;
-use crate::shared::Shared;
+use crate::shared::{Remote, Shared};
 use crate::shutdown::Phase;
 use crate::sleep::{Others, Searching, Woken};
 
@@ -23,8 +23,9 @@ const INJECTOR_INTERVAL: u32 = 61;
 /// 10 us and the task about 40; a search of about that length pays for itself if work comes meanwhile.
 const SEARCH_ROUNDS: u32 = if LOOM { 1 } else { 16 };
 
-/// Of those, how many only pause in between; the others give the core to whoever wants it.
-const SPIN_ROUNDS: u32 = 8;
+/// Of those, how many only pause in between. The others give the core to whoever wants it, and take forked jobs from
+/// workers that have not heard the question: those do something long.
+const SPIN_ROUNDS: u32 = if LOOM { 0 } else { 8 };
 const SPINS_PER_ROUND: u32 = 32;
 
 /// The state of one worker, on its own thread.
@@ -64,8 +65,13 @@ impl Worker {
         &self.shared
     }
 
+    /// What others reach of this worker.
+    pub(crate) fn remote(&self) -> &Remote {
+        &self.shared.remotes[self.index]
+    }
+
     pub(crate) fn counters(&self) -> &WorkerCounters {
-        &self.shared.remotes[self.index].counters
+        &self.remote().counters
     }
 
     /// Queues a task on this worker's own deque.
@@ -165,6 +171,11 @@ impl Worker {
             if let Some(found) = self.sweep() {
                 return Some(found);
             }
+            if round >= SPIN_ROUNDS
+                && let Some(job) = self.seize()
+            {
+                return Some(Found::Job(job));
+            }
             if self.shared.lifecycle.phase() == Phase::Stopping {
                 return None;
             }
@@ -205,8 +216,20 @@ impl Worker {
                     return Some(Found::Task(task));
                 }
             }
+            // Nothing that this worker shares: it may have forked more.
+            remote.private.ask();
         }
         None
+    }
+
+    /// Takes a forked job from somebody who has not heard the question.
+    fn seize(&self) -> Option<JobRef> {
+        let mut others = self.shared.remotes.iter().enumerate();
+        let job = others.find_map(|(victim, remote)| {
+            remote.private.seize(victim, self.index, || !remote.jobs.is_empty())
+        })?;
+        self.counters().steals.add_owned(1);
+        Some(job)
     }
 
     /// Lies down until there is something to do. Returns the evidence if a waker counted this worker as
@@ -232,6 +255,14 @@ impl Worker {
             || !self.shared.remotes[self.index].mailbox.is_empty()
         {
             return true;
+        }
+        // From now on whoever forks shares the job at once. The fence pairs with the light one in a fork: what has
+        // been forked without a sign of this is seen below.
+        for remote in &self.shared.remotes {
+            remote.private.ask_before_sleep();
+        }
+        if asymmetric::is_supported() {
+            asymmetric::heavy();
         }
         // While somebody searches, what is in other workers' deques is for that one to find: it will take it, or
         // wake somebody for it, or look here in its turn.
@@ -312,11 +343,12 @@ mod tests {
     use executor_common::closure_task;
 
     use crate::builder::assemble;
+    use crate::context;
     use crate::shared::Hooks;
 
     #[test]
     fn a_worker_takes_from_the_injector_while_another_counts_as_searching() {
-        let (shared, workers) = assemble(2, Hooks::default());
+        let (shared, workers) = assemble(2, 64, Hooks::default());
         // Another worker has just been woken, and is not on its feet yet.
         let woken = shared.sleep.start_searching().expect("nobody else searches");
         let (task, handle) = closure_task(shared.domain, || 7);
@@ -324,5 +356,20 @@ mod tests {
         assert!(workers[0].turn(None).is_none());
         assert!(handle.is_finished(), "the worker had to run the task in this turn");
         shared.sleep.stop_searching(woken, || false);
+    }
+
+    #[test]
+    fn forks_beyond_the_room_for_them_run_serially() {
+        fn fib(n: u64) -> u64 {
+            if n < 2 {
+                return n;
+            }
+            let (a, b) = crate::join(|| fib(n - 1), || fib(n - 2));
+            a + b
+        }
+        for capacity in 0..4 {
+            let (_shared, workers) = assemble(1, capacity, Hooks::default());
+            context::enter(&workers[0], || assert_eq!(fib(15), 610));
+        }
     }
 }

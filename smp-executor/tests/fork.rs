@@ -4,7 +4,7 @@ mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 
 use smp_executor::{SmpExecutor, join, scope};
 use support::{pool, watched};
@@ -68,6 +68,69 @@ fn a_lock_held_across_join_on_every_worker_does_not_deadlock() {
 }
 
 #[test]
+fn a_waiting_worker_leaves_a_long_job_to_others() {
+    watched(|| {
+        let executor = pool(2);
+        for _ in 0..1_000 {
+            let stolen = Barrier::new(2);
+            let (end, ended) = mpsc::channel::<()>();
+            let long = executor.install(|| {
+                let ((), long) = join(
+                    || {
+                        stolen.wait();
+                    },
+                    || {
+                        stolen.wait();
+                        // A job that ends after this very `join` has returned: on the stack of the worker that
+                        // waits for it, it would never end.
+                        let long = executor.spawn(move || {
+                            let _ = ended.recv();
+                        });
+                        fib(14);
+                        long
+                    },
+                );
+                long
+            });
+            drop(end);
+            long.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_fork_is_found_though_its_worker_forks_no_more() {
+    if !executor_common::sync::asymmetric::is_supported() {
+        return;
+    }
+    watched(|| {
+        let executor = pool(2);
+        for _ in 0..1_000 {
+            let busy = Barrier::new(2);
+            let (release, released) = mpsc::channel::<()>();
+            let busy = &busy;
+            executor.scope(|s| {
+                s.spawn(move |_| {
+                    busy.wait();
+                    let _ = released.recv();
+                });
+                s.spawn(move |_| {
+                    // Nobody is idle: what is forked now stays private.
+                    busy.wait();
+                    let (started, start) = mpsc::channel();
+                    let first = move || {
+                        drop(release);
+                        // Not another fork until somebody else has begun the oldest one.
+                        start.recv().unwrap();
+                    };
+                    join(|| join(first, || fib(3)), || started.send(()).unwrap());
+                });
+            });
+        }
+    });
+}
+
+#[test]
 fn an_unbalanced_chain_of_joins_is_as_deep_as_its_recursion() {
     fn chain(depth: usize) -> usize {
         if depth == 0 {
@@ -119,6 +182,26 @@ fn a_panic_while_the_other_branch_is_stolen_waits_for_it() {
             });
             assert_eq!((text.as_str(), ended.load(Ordering::Relaxed)), ("a", 1));
         }
+    });
+}
+
+#[test]
+fn panics_of_both_branches_at_once_leave_the_first() {
+    watched(|| {
+        let executor = pool(2);
+        let tracked = Arc::new(());
+        for _ in 0..500 {
+            let stolen = Barrier::new(2);
+            let throw = |text: &str, capture: Arc<()>| {
+                stolen.wait();
+                let _capture = capture;
+                panic!("{text}")
+            };
+            let (a, b) = (Arc::clone(&tracked), Arc::clone(&tracked));
+            let text = panic_text(|| executor.join(|| throw("a", a), || throw("b", b)));
+            assert_eq!(text, "a");
+        }
+        assert_eq!(Arc::strong_count(&tracked), 1);
     });
 }
 

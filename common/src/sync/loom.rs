@@ -7,6 +7,8 @@ use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 pub use loom::cell::UnsafeCell;
+#[doc(hidden)]
+pub use loom::lazy_static as loom_lazy_static;
 pub use loom::sync::Arc;
 #[doc(hidden)]
 pub use loom::thread_local as loom_thread_local;
@@ -22,6 +24,16 @@ macro_rules! model_thread_local {
     )*};
 }
 pub use model_thread_local as thread_local;
+
+/// A static, made anew for each execution. It is used through a reference to it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! model_static {
+    ($(#[$meta:meta])* static $name:ident: $t:ty = $init:expr;) => {
+        $crate::sync::loom_lazy_static! { $(#[$meta])* static ref $name: $t = $init; }
+    };
+}
+pub use model_static as shared_static;
 
 /// Atomics and fences.
 pub mod atomic {

@@ -5,6 +5,16 @@ pub use std::thread_local;
 
 pub use parking_lot::{Condvar, Mutex, MutexGuard};
 
+/// A static with an initialiser that a model runs anew for each execution.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! plain_static {
+    ($(#[$meta:meta])* static $name:ident: $t:ty = $init:expr;) => {
+        $(#[$meta])* static $name: $t = $init;
+    };
+}
+pub use plain_static as shared_static;
+
 /// Atomics and fences.
 pub mod atomic {
     pub use std::sync::atomic::{

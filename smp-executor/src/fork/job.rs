@@ -1,7 +1,7 @@
 //! A branch that somebody else may run: in the forking frame, nothing allocated.
 
 use std::any::Any;
-use std::mem;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 
 use executor_common::panic::caught;
@@ -30,57 +30,126 @@ impl Entry for JobRef {
     }
 }
 
-/// Nobody has stolen the job.
-const NO_THIEF: usize = usize::MAX;
-
 /// The part of a job that does not depend on its types.
+///
+/// A fork writes `execute` and nothing else: most jobs are taken back by the worker that forked them, and never need
+/// the rest.
 pub(super) struct JobHeader {
     execute: unsafe fn(NonNull<JobHeader>, &Shared),
+    /// Initialised by [`JobRef::share`], which comes before anybody but the owner learns of the job, and
+    /// only read from then on.
+    shared: UnsafeCell<MaybeUninit<SharedPart>>,
+}
+
+/// What a job needs once others may take it.
+struct SharedPart {
     /// Who stole it. A hint for the owner, where to look for the job's descendants.
     thief: AtomicUsize,
     /// Set when a thief is done with it.
-    pub(super) latch: Latch,
+    latch: Latch,
     owner: usize,
 }
 
+/// Nobody has stolen the job.
+const NO_THIEF: usize = usize::MAX;
+
+impl JobHeader {
+    /// # Safety
+    ///
+    /// The job has been shared, and its owner's frame is alive while the result is used.
+    unsafe fn shared<'a>(this: NonNull<Self>) -> &'a SharedPart {
+        // SAFETY: the frame is alive by the caller's promise; `execute` is never written again and `shared`
+        // only read, so that a shared borrow is right.
+        let header = unsafe { this.as_ref() };
+        header.shared.with(|shared| {
+            // SAFETY: see the field: written before, only read since.
+            let shared = unsafe { &*shared };
+            // SAFETY: initialised, by the caller's promise.
+            unsafe { shared.assume_init_ref() }
+        })
+    }
+}
+
 impl JobRef {
+    /// The address, for a slot of a [`ForkStack`](super::stack::ForkStack).
+    #[inline(always)]
+    pub(super) fn as_ptr(self) -> *mut JobHeader {
+        self.0.as_ptr()
+    }
+
+    /// # Safety
+    ///
+    /// `job` comes from [`JobRef::as_ptr`].
+    pub(super) unsafe fn from_ptr(job: *mut JobHeader) -> Self {
+        // SAFETY: never null, by the caller's promise.
+        Self(unsafe { NonNull::new_unchecked(job) })
+    }
+
+    /// Prepares the job for others.
+    ///
+    /// # Safety
+    ///
+    /// The owner's frame is alive. Nobody but the caller uses the job meanwhile, and none but the owner has
+    /// learnt of it before.
+    pub(super) unsafe fn share(self, owner: usize, thief: Option<usize>) {
+        let part = SharedPart {
+            thief: AtomicUsize::new(thief.unwrap_or(NO_THIEF)),
+            latch: Latch::new(owner),
+            owner,
+        };
+        // SAFETY: the frame is alive; a shared borrow next to the owner's.
+        let header = unsafe { self.0.as_ref() };
+        header.shared.with_mut(|shared| {
+            // SAFETY: valid as above; the owner does not read the field before it knows that the job has been
+            // shared, nobody else knows the job.
+            let shared = unsafe { &mut *shared };
+            shared.write(part);
+        });
+    }
+
     /// The worker that waits for the job.
     ///
     /// # Safety
     ///
-    /// The job has not been run: its owner's frame is alive.
+    /// The job has been shared and not been run: its owner's frame is alive.
     pub(super) unsafe fn owner(self) -> usize {
-        // SAFETY: the frame is alive by the caller's promise; the field is never written.
-        unsafe { (*self.0.as_ptr()).owner }
+        // SAFETY: the caller's promise.
+        unsafe { JobHeader::shared(self.0) }.owner
     }
 
     /// Runs a stolen job.
     ///
     /// # Safety
     ///
-    /// The caller has taken this reference out of a queue, so that it is the only one to run the job.
+    /// The job has been shared, and the caller has taken this reference out of a queue or a stack, so that it is the
+    /// only one to run the job.
     pub(super) unsafe fn execute(self, thief: usize, shared: &Shared) {
         // SAFETY: the owner does not leave its frame before the latch is set, which `execute` does last.
-        let header = unsafe { self.0.as_ref() };
+        let part = unsafe { JobHeader::shared(self.0) };
         // Ordering: Relaxed; a hint.
-        header.thief.store(thief, Ordering::Relaxed);
+        part.thief.store(thief, Ordering::Relaxed);
+        // SAFETY: as above; the field is never written.
+        let execute = unsafe { (*self.0.as_ptr()).execute };
         // SAFETY: by the caller's promise this is the one run, and the function belongs to the job's type.
-        unsafe { (header.execute)(self.0, shared) }
+        unsafe { execute(self.0, shared) }
     }
 }
 
-/// Whose place the stage of a job is: work, result, or neither.
-enum Stage<F, R> {
-    Work(F),
-    Result(Result<R, Box<dyn Any + Send>>),
-    Gone,
+/// The place of the work, and of its result once a thief has run it.
+union Stage<F, R> {
+    work: ManuallyDrop<F>,
+    result: ManuallyDrop<Result<R, Box<dyn Any + Send>>>,
 }
 
 /// A branch with its types.
+///
+/// It has no destructor: whoever forked it takes the work or the result out, exactly one of them, once.
 #[repr(C)]
 pub(super) struct StackJob<F, R> {
     header: JobHeader,
-    /// Belongs to whoever took the job out of the queue; to the owner again once the latch is set.
+    /// Holds the work until it is taken by the one who runs it, and the result when the latch is set.
+    ///
+    /// Belongs to whoever took the job out of the stack or queue; to the owner again once the latch is set.
     stage: UnsafeCell<Stage<F, R>>,
 }
 
@@ -89,66 +158,82 @@ where
     F: FnOnce() -> R + Send,
     R: Send,
 {
-    pub(super) fn new(owner: usize, work: F) -> Self {
-        let header = JobHeader {
-            execute: execute::<F, R>,
-            thief: AtomicUsize::new(NO_THIEF),
-            latch: Latch::new(owner),
-            owner,
-        };
-        Self { header, stage: UnsafeCell::new(Stage::Work(work)) }
+    #[inline(always)]
+    pub(super) fn new(work: F) -> Self {
+        let header =
+            JobHeader { execute: execute::<F, R>, shared: UnsafeCell::new(MaybeUninit::uninit()) };
+        Self { header, stage: UnsafeCell::new(Stage { work: ManuallyDrop::new(work) }) }
     }
 
-    /// The reference for a queue.
+    /// The reference for a stack or queue.
     ///
     /// # Safety
     ///
-    /// The job stays where it is until the reference has been taken back out of the queue or the latch is
-    /// set.
+    /// The job stays where it is until the reference has been taken back or the latch is set.
+    #[inline(always)]
     pub(super) unsafe fn as_ref(&self) -> JobRef {
         JobRef(NonNull::from(self).cast())
     }
 
-    pub(super) fn latch(&self) -> &Latch {
-        &self.header.latch
+    /// # Safety
+    ///
+    /// The job has been shared.
+    pub(super) unsafe fn latch(&self) -> &Latch {
+        // SAFETY: `self` is borrowed, hence alive; shared by the caller's promise.
+        &unsafe { JobHeader::shared(NonNull::from(&self.header)) }.latch
     }
 
     /// Who runs it, where a thief has begun.
-    pub(super) fn thief(&self) -> Option<usize> {
+    ///
+    /// # Safety
+    ///
+    /// The job has been shared.
+    pub(super) unsafe fn thief(&self) -> Option<usize> {
+        // SAFETY: as in `latch`.
+        let part = unsafe { JobHeader::shared(NonNull::from(&self.header)) };
         // Ordering: Relaxed; a hint.
-        let thief = self.header.thief.load(Ordering::Relaxed);
+        let thief = part.thief.load(Ordering::Relaxed);
         (thief != NO_THIEF).then_some(thief)
     }
 
-    fn take_stage(&self) -> Stage<F, R> {
+    /// The work.
+    ///
+    /// # Safety
+    ///
+    /// The job is in the caller's hands (it forked it and has taken it back, or has stolen it), and the work has
+    /// not been taken.
+    #[inline(always)]
+    pub(super) unsafe fn take_work(&self) -> F {
         self.stage.with_mut(|stage| {
-            // SAFETY: called by whoever the stage belongs to, see the field; always initialised.
-            mem::replace(unsafe { &mut *stage }, Stage::Gone)
+            // SAFETY: valid, and nobody else's by the caller's promise.
+            let stage = unsafe { &mut *stage };
+            // SAFETY: the work is there until it is taken, by the caller's promise.
+            let work = unsafe { &mut stage.work };
+            // SAFETY: not taken again, by the caller's promise.
+            unsafe { ManuallyDrop::take(work) }
         })
     }
 
-    /// The work, for an owner that has taken the job back out of the queue.
-    pub(super) fn take_work(&self) -> F {
-        match self.take_stage() {
-            Stage::Work(work) => work,
-            Stage::Result(_) | Stage::Gone => unreachable!("nobody else had the job"),
-        }
-    }
-
-    /// The result, for an owner that has seen the latch set.
-    pub(super) fn take_result(&self) -> Result<R, Box<dyn Any + Send>> {
-        match self.take_stage() {
-            Stage::Result(result) => result,
-            Stage::Work(_) | Stage::Gone => {
-                unreachable!("the latch is set after the result is stored")
-            }
-        }
+    /// The result.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the job and has seen its latch set, and the result has not been taken.
+    pub(super) unsafe fn take_result(&self) -> Result<R, Box<dyn Any + Send>> {
+        self.stage.with_mut(|stage| {
+            // SAFETY: valid, and the owner's alone once the latch is set.
+            let stage = unsafe { &mut *stage };
+            // SAFETY: the thief has stored the result before it set the latch.
+            let result = unsafe { &mut stage.result };
+            // SAFETY: not taken again, by the caller's promise.
+            unsafe { ManuallyDrop::take(result) }
+        })
     }
 }
 
 /// # Safety
 ///
-/// `header` is that of a live `StackJob<F, R>`, and the caller alone runs it.
+/// `header` is that of a live, shared `StackJob<F, R>`, and the caller alone runs it.
 unsafe fn execute<F, R>(header: NonNull<JobHeader>, shared: &Shared)
 where
     F: FnOnce() -> R + Send,
@@ -159,16 +244,17 @@ where
         // SAFETY: the header is the first field (`repr(C)`) of a live job; the borrow ends before the
         // latch is set.
         let job = unsafe { job.as_ref() };
-        let Stage::Work(work) = job.take_stage() else { unreachable!("a job runs once") };
-        let result = caught(work);
+        // SAFETY: the caller has taken the job, and takes the work here and nowhere else.
+        let work = unsafe { job.take_work() };
+        let result = ManuallyDrop::new(caught(work));
         job.stage.with_mut(|stage| {
-            // SAFETY: the stage is this thread's until the latch is set; `take_stage` left `Gone`, which
-            // has no destructor to run.
-            unsafe { stage.write(Stage::Result(result)) }
+            // SAFETY: the stage is this thread's until the latch is set; the work is gone, and the union has no
+            // destructor to run.
+            unsafe { stage.write(Stage { result }) }
         });
     }
-    // SAFETY: the header is valid until the latch is set.
-    let latch = unsafe { &raw const (*header.as_ptr()).latch };
+    // SAFETY: shared, and alive until the latch is set.
+    let latch = &raw const unsafe { JobHeader::shared(header) }.latch;
     // SAFETY: valid until its swap, as above; the result has been stored.
     unsafe { Latch::set(latch, shared) }
 }

@@ -1,34 +1,28 @@
-//! A worker's side of fork-join: its deque of jobs, and how it waits.
+//! A worker's side of fork-join: the slow path of a fork and of a take-back.
 
-use executor_common::Parker;
-use executor_common::sync::LOOM;
+use executor_common::{Parker, Unparker};
 
-use super::job::{JobRef, StackJob};
+use super::job::JobRef;
+use super::private::Reach;
+use super::stack::{self, Place};
 use crate::queue::{Local, Stealer};
-use crate::worker::{Worker, pause};
+use crate::worker::Worker;
 
-/// How often a waiting worker looks at the latch and at its thief's deque before it sleeps. A stolen job is
-/// the oldest one and usually large, but its thief forks all the time; about 20 us of looking cost less than a
-/// sleep and a wake-up.
-///
-/// None in a model, for the reason given at `worker::pause`.
-const WAIT_ROUNDS: u32 = if LOOM { 0 } else { 64 };
-const SPIN_ROUNDS: u32 = 32;
-
-/// A worker's forked jobs.
+/// A worker's shared jobs, and where it sleeps when it waits for one of them.
 pub(crate) struct Forks {
+    /// Taken from the private stack, the oldest first: everything here is older than everything there.
     jobs: Local<JobRef>,
     /// For the waits of this worker's `join`s alone, so that no other protocol's token ends them.
-    parker: Parker,
+    pub(super) parker: Parker,
 }
 
-/// How a wait for a stolen job ended.
+/// What has become of a job that others may have had.
 #[must_use]
-pub(super) enum Waited {
-    /// A thief has run it.
-    Done,
-    /// It came back unrun.
+pub(super) enum Reclaimed {
+    /// Nobody has begun it, and nobody else can any more.
     TakenBack,
+    /// Somebody has it.
+    Stolen,
 }
 
 impl Forks {
@@ -40,81 +34,85 @@ impl Forks {
         self.jobs.stealer()
     }
 
-    pub(crate) fn unparker(&self) -> executor_common::Unparker {
+    pub(crate) fn unparker(&self) -> Unparker {
         self.parker.unparker()
     }
 
-    /// Offers a job to thieves.
-    #[inline]
-    pub(super) fn push(&self, worker: &Worker, job: JobRef) {
-        self.jobs.push(job);
-        // Without a fence: the owner runs the job itself if nobody sees it.
-        worker.shared().sleep.notify_unfenced();
+    /// After a job has been put at `place`, and somebody asks, or there is no room. False if it did not stay.
+    pub(super) fn after_put(&self, worker: &Worker, place: Place) -> bool {
+        let private = &worker.remote().private;
+        let mut reach = private.hear();
+        let stays = private.has_room(place);
+        if !stays {
+            // Nobody takes a job from there.
+            stack::take_off(place);
+        }
+        let waiters = self.share(worker, &mut reach, if stays { place.next() } else { place });
+        drop(reach);
+        self.tell(worker, waiters);
+        stays
     }
 
-    /// Takes the youngest job back. By the rules of `fork.rs` that is `job`, or it has been stolen.
-    #[inline]
-    pub(super) fn take_back(&self, job: JobRef) -> bool {
+    /// Takes the youngest job, at `place`, which the fast path found to be shared, or asked for.
+    pub(super) fn reclaim(&self, worker: &Worker, place: Place, job: JobRef) -> Reclaimed {
+        let private = &worker.remote().private;
+        let mut reach = private.hear();
+        if reach.oldest <= place {
+            // Others have asked, and may have older ones.
+            let waiters = self.share(worker, &mut reach, place);
+            drop(reach);
+            self.tell(worker, waiters);
+            return Reclaimed::TakenBack;
+        }
+        reach.oldest = place;
+        private.settle(&reach, false);
+        drop(reach);
         match self.jobs.pop() {
             Some(youngest) => {
                 debug_assert!(youngest == job, "jobs are taken back in reverse order");
-                true
+                Reclaimed::TakenBack
             }
-            None => false,
+            // All that is shared is older than what is private, so nothing is left of either.
+            None => Reclaimed::Stolen,
+        }
+    }
+
+    /// Shares as many private jobs as others wait for, the oldest first. Returns whom to tell.
+    fn share(&self, worker: &Worker, reach: &mut Reach, top: Place) -> Vec<usize> {
+        let shared = worker.shared();
+        // Read under the lock: who lies down later than that takes the lock later, and asks.
+        let wanted = shared.sleep.idle() + reach.waiters.len();
+        let before = self.jobs.len();
+        let mut available = before;
+        while available < wanted && reach.oldest < top {
+            // SAFETY: below the top; the slots are alive.
+            let job = unsafe { reach.oldest.job() };
+            reach.oldest = reach.oldest.next();
+            // SAFETY: forked by this thread in a frame below this one, and not shared before, since `oldest` has
+            // just gone past it.
+            unsafe { job.share(worker.index(), None) };
+            self.jobs.push(job);
+            available += 1;
+        }
+        worker.remote().private.settle(reach, available >= wanted);
+        if available > before { std::mem::take(&mut reach.waiters) } else { Vec::new() }
+    }
+
+    /// Wakes those for whom there is something now.
+    fn tell(&self, worker: &Worker, waiters: Vec<usize>) {
+        let shared = worker.shared();
+        for waiter in waiters {
+            shared.remotes[waiter].fork_unparker.unpark();
+        }
+        if self.jobs.len() > 0 {
+            // Without a fence: whoever lies down later than the look at who is idle asks this worker.
+            shared.sleep.notify_unfenced();
         }
     }
 
     /// Runs a job that this worker has stolen.
     pub(crate) fn execute_stolen(&self, worker: &Worker, job: JobRef) {
-        // SAFETY: the reference came out of a queue, and goes nowhere else.
+        // SAFETY: shared, since it came out of a queue or was seized; and the reference goes nowhere else.
         unsafe { job.execute(worker.index(), worker.shared()) }
     }
-
-    /// Waits until a thief has run `job`. Runs only descendants of it meanwhile.
-    #[cold]
-    pub(super) fn wait<F, R>(
-        &self,
-        worker: &Worker,
-        job: &StackJob<F, R>,
-        reference: JobRef,
-    ) -> Waited
-    where
-        F: FnOnce() -> R + Send,
-        R: Send,
-    {
-        let shared = worker.shared();
-        let mut round = 0;
-        while !job.latch().is_set() {
-            if shared.returned.take_this(reference) {
-                return Waited::TakenBack;
-            }
-            let victim = job.thief().map(|thief| &shared.remotes[thief].jobs);
-            if let Some(loot) = victim.and_then(Stealer::steal) {
-                if job.latch().is_set() {
-                    give_back(worker, loot);
-                    break;
-                }
-                worker.counters().steals.add_owned(1);
-                self.execute_stolen(worker, loot);
-                round = 0;
-            } else if round == WAIT_ROUNDS {
-                job.latch().sleep(&self.parker);
-                round = 0;
-            } else {
-                round += 1;
-                pause(round <= SPIN_ROUNDS);
-            }
-        }
-        Waited::Done
-    }
-}
-
-/// Returns a job that may not run on this stack: its owner takes it back, or somebody idle takes it.
-fn give_back(worker: &Worker, job: JobRef) {
-    let shared = worker.shared();
-    // SAFETY: the job is in this worker's hands, unrun.
-    let owner = unsafe { job.owner() };
-    shared.returned.put(job);
-    shared.remotes[owner].fork_unparker.unpark();
-    shared.sleep.notify();
 }

@@ -34,6 +34,11 @@ impl<T: Entry> Local<T> {
     pub(crate) fn pop(&self) -> Option<T> {
         self.0.pop()
     }
+
+    /// At most so many: thieves may be faster.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 impl<T: Entry> Stealer<T> {

@@ -86,6 +86,12 @@ impl<T: Entry> Local<T> {
         deque.back.store(back.wrapping_add(1), Ordering::Relaxed);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        let back = self.deque.back.load(Ordering::Relaxed);
+        let front = self.deque.front.load(Ordering::SeqCst);
+        length(back, front).max(0) as usize
+    }
+
     pub(crate) fn pop(&self) -> Option<T> {
         let deque = &*self.deque;
         let back = deque.back.load(Ordering::Relaxed);

@@ -1,0 +1,103 @@
+//! Fences for a Dekker pattern with a side that must cost nothing.
+//!
+//! Each side stores, fences, and loads what the other has stored; at least one of them sees the other's store.
+//! The fast side's [`light`] fence only keeps the compiler from reordering. The slow side's [`heavy`] fence makes
+//! every running thread of the process execute a full one, wherever it is: what a thread had stored before, the
+//! slow side sees; what the slow side had stored before, a thread that goes on from there sees.
+//!
+//! Linux has it as `membarrier(2)`, `MEMBARRIER_CMD_PRIVATE_EXPEDITED`: a few hundred nanoseconds, and an interrupt on
+//! the cores that run this process. Elsewhere [`is_supported`] says no.
+
+/// Whether [`heavy`] does anything; asked from the system once.
+pub fn is_supported() -> bool {
+    imp::is_supported()
+}
+
+/// The fast side's fence.
+#[inline(always)]
+pub fn light() {
+    imp::light();
+}
+
+/// The slow side's fence.
+///
+/// # Panics
+///
+/// Where [`is_supported`] says no.
+pub fn heavy() {
+    imp::heavy();
+}
+
+#[cfg(all(target_os = "linux", not(loom)))]
+mod imp {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{Ordering, compiler_fence};
+
+    use rustix::thread::{MembarrierCommand, membarrier};
+
+    pub(super) fn is_supported() -> bool {
+        static REGISTERED: OnceLock<bool> = OnceLock::new();
+        // Refused by kernels before 4.14, and by some sandboxes.
+        *REGISTERED.get_or_init(|| membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok())
+    }
+
+    #[inline(always)]
+    pub(super) fn light() {
+        compiler_fence(Ordering::SeqCst);
+    }
+
+    pub(super) fn heavy() {
+        assert!(is_supported(), "the caller asks first");
+        membarrier(MembarrierCommand::PrivateExpedited).expect("the process is registered");
+    }
+}
+
+#[cfg(all(not(target_os = "linux"), not(loom)))]
+mod imp {
+    use std::sync::atomic::{Ordering, compiler_fence};
+
+    pub(super) fn is_supported() -> bool {
+        false
+    }
+
+    #[inline(always)]
+    pub(super) fn light() {
+        compiler_fence(Ordering::SeqCst);
+    }
+
+    pub(super) fn heavy() {
+        panic!("not supported on this system");
+    }
+}
+
+/// A model has no asymmetric fence. Two ordinary ones give the same guarantee to a pair of light and heavy; two light
+/// ones then order each other too, which nothing relies on.
+#[cfg(loom)]
+mod imp {
+    use loom::sync::atomic::{Ordering, fence};
+
+    pub(super) fn is_supported() -> bool {
+        true
+    }
+
+    pub(super) fn light() {
+        fence(Ordering::SeqCst);
+    }
+
+    pub(super) fn heavy() {
+        fence(Ordering::SeqCst);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heavy_fence_works_where_it_says_so() {
+        light();
+        if is_supported() {
+            heavy();
+        }
+    }
+}

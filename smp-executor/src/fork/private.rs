@@ -1,0 +1,160 @@
+//! How a worker's private jobs become others'.
+//!
+//! Who is idle *asks*: the owner's next fork or take-back then shares its oldest jobs. Who has asked in vain for
+//! some microseconds, because the owner does something long, *seizes* the oldest job without the owner's help.
+
+use std::ptr;
+
+use executor_common::sync::atomic::{AtomicBool, Ordering};
+use executor_common::sync::{Mutex, MutexGuard, asymmetric};
+
+use super::job::JobRef;
+use super::stack::{self, Place, Slot, StackRef};
+
+/// The shared side of one worker's stack.
+pub(crate) struct Private {
+    /// Somebody has asked, and the owner has not come by since.
+    asked: AtomicBool,
+    slots: Box<[Slot]>,
+    reach: Mutex<Reach>,
+}
+
+/// What thieves and the owner's slow path agree on.
+pub(super) struct Reach {
+    /// While the owner's thread is a worker.
+    stack: Option<StackRef>,
+    /// The oldest job that has not been shared, or the top.
+    pub(super) oldest: Place,
+    /// Workers that wait for something that this worker runs, and would help with it.
+    pub(super) waiters: Vec<usize>,
+}
+
+// SAFETY: a place is an address, and dereferenced by those who may.
+unsafe impl Send for Reach {}
+
+impl Private {
+    /// Room for `capacity` jobs. Deeper forks run serially.
+    pub(crate) fn new(capacity: usize) -> Self {
+        // Null pointers: the memory is asked from the system zeroed, and stays untouched until it is used.
+        let slots: Box<[Slot]> = (0..=capacity).map(|_| Slot::new(ptr::null_mut())).collect();
+        let oldest = Place::first(&slots);
+        let reach = Reach { stack: None, oldest, waiters: Vec::new() };
+        Self { asked: AtomicBool::new(false), slots, reach: Mutex::new(reach) }
+    }
+
+    /// The calling thread becomes the owner. `is_anyone_idle` is asked under the lock: who lies down later asks.
+    pub(crate) fn attach(&self, is_anyone_idle: impl FnOnce() -> bool) {
+        let mut reach = self.reach.lock();
+        reach.oldest = Place::first(&self.slots);
+        reach.stack = Some(stack::set_up(&self.slots));
+        self.settle(&reach, !is_anyone_idle());
+    }
+
+    /// The calling thread, the owner, stops being a worker.
+    pub(crate) fn detach(&self) {
+        let mut reach = self.reach.lock();
+        reach.stack = None;
+        stack::take_down();
+    }
+
+    /// Asks, unless somebody has.
+    pub(crate) fn ask(&self) {
+        // Ordering: Relaxed; a look that comes too early is repeated. The last one before a sleep does
+        // not rely on it.
+        if !self.asked.load(Ordering::Relaxed) {
+            self.ask_locked(&self.reach.lock());
+        }
+    }
+
+    /// Asks on behalf of `waiter`, whom the owner unparks when it has shared something.
+    pub(super) fn ask_for(&self, waiter: usize) {
+        let mut reach = self.reach.lock();
+        if !reach.waiters.contains(&waiter) {
+            reach.waiters.push(waiter);
+        }
+        self.ask_locked(&reach);
+    }
+
+    /// Asks, so that the owner shares what it forks from now on. The last look of a worker that lies down;
+    /// [`asymmetric::heavy`] and [`Private::is_seizable`] come next.
+    ///
+    /// The lock orders it against the owner's slow path: if that came first, this worker sees what it has shared; if
+    /// it comes second, it sees that this worker lies down.
+    pub(crate) fn ask_before_sleep(&self) {
+        self.ask_locked(&self.reach.lock());
+    }
+
+    /// Whether there is anything to seize.
+    pub(crate) fn is_seizable(&self) -> bool {
+        self.is_seizable_locked(&self.reach.lock())
+    }
+
+    /// Whether the owner has a job that has not been shared, as far as is known.
+    fn is_seizable_locked(&self, reach: &Reach) -> bool {
+        let spare = Place::spare(&self.slots);
+        asymmetric::is_supported()
+            && reach.oldest < spare
+            && reach.stack.is_some_and(|stack| reach.oldest < stack.top())
+    }
+
+    fn ask_locked(&self, reach: &Reach) {
+        if let Some(stack) = &reach.stack {
+            // Ordering: Relaxed; see `ask`.
+            self.asked.store(true, Ordering::Relaxed);
+            stack.ask();
+        }
+    }
+
+    /// Takes the oldest job from the owner, who has not heard the question: worth an interrupt on every core
+    /// of the process.
+    ///
+    /// `owner` is whose jobs these are, `thief` the calling worker.
+    pub(crate) fn seize(
+        &self,
+        owner: usize,
+        thief: usize,
+        is_any_shared: impl FnOnce() -> bool,
+    ) -> Option<JobRef> {
+        let mut reach = self.reach.lock();
+        if !self.is_seizable_locked(&reach) || is_any_shared() {
+            // Younger ones must not go before older ones.
+            return None;
+        }
+        self.ask_locked(&reach);
+        // Pairs with the light fence in `stack::take_off`: see there. An owner that comes by from now on meets the
+        // mark, and waits for the lock.
+        asymmetric::heavy();
+        if !self.is_seizable_locked(&reach) {
+            return None;
+        }
+        // SAFETY: below the top, and the slots are alive.
+        let job = unsafe { reach.oldest.job() };
+        reach.oldest = reach.oldest.next();
+        // SAFETY: the owner takes the job back only through the lock, and finds it shared then; so its frame
+        // is alive, and nobody else has learnt of the job.
+        unsafe { job.share(owner, Some(thief)) };
+        Some(job)
+    }
+
+    /// For the owner's slow path: the question has been heard.
+    pub(super) fn hear(&self) -> MutexGuard<'_, Reach> {
+        let reach = self.reach.lock();
+        // Ordering: Relaxed; under the lock, and see `ask`.
+        self.asked.store(false, Ordering::Relaxed);
+        reach
+    }
+
+    /// Whether a job at `place` may stay.
+    pub(super) fn has_room(&self, place: Place) -> bool {
+        place < Place::spare(&self.slots)
+    }
+
+    /// Ends the owner's slow path: jobs from `oldest` on are private. `quiet` is false while more is asked for than
+    /// has been shared.
+    pub(super) fn settle(&self, reach: &Reach, quiet: bool) {
+        if let Some(stack) = &reach.stack {
+            stack.set_floor(reach.oldest);
+            stack.set_limit(quiet.then_some(Place::spare(&self.slots)));
+        }
+    }
+}

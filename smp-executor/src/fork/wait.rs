@@ -1,0 +1,116 @@
+//! How a worker waits for a job that somebody else runs.
+
+use executor_common::sync::LOOM;
+
+use super::job::{JobRef, StackJob};
+use crate::worker::{Worker, pause};
+
+/// How often a waiting worker looks at the latch and at its thief's jobs before it sleeps. A stolen job is the oldest
+/// one and usually large, but its thief forks all the time; about 20 us of looking cost less than a sleep and a wake-up.
+///
+/// None in a model, for the reason given at `worker::pause`.
+const WAIT_ROUNDS: u32 = if LOOM { 0 } else { 64 };
+
+/// Of those, how many only pause in between.
+const SPIN_ROUNDS: u32 = 32;
+
+/// After so many it asks its thief for jobs. Not at once: a thief that is about to finish is better left alone.
+const ASK_ROUND: u32 = if LOOM { 0 } else { 2 };
+
+/// How a wait for a stolen job ended.
+#[must_use]
+pub(super) enum Waited {
+    /// A thief has run it.
+    Done,
+    /// It came back unrun.
+    TakenBack,
+}
+
+/// Waits until a thief has run `job`. Runs only descendants of it meanwhile.
+///
+/// # Safety
+///
+/// The calling worker has forked the job, and the job has been shared.
+pub(super) unsafe fn for_stolen<F, R>(
+    worker: &Worker,
+    job: &StackJob<F, R>,
+    reference: JobRef,
+) -> Waited
+where
+    F: FnOnce() -> R + Send,
+    R: Send,
+{
+    let shared = worker.shared();
+    // SAFETY: the caller's promise.
+    let latch = unsafe { job.latch() };
+    let mut round = 0;
+    while !latch.is_set() {
+        if shared.returned.take_this(reference) {
+            return Waited::TakenBack;
+        }
+        // SAFETY: the caller's promise.
+        let thief = unsafe { job.thief() };
+        if let Some(loot) = thief.and_then(|thief| loot_of(worker, thief, round)) {
+            if latch.is_set() {
+                give_back(worker, loot);
+                break;
+            }
+            worker.counters().steals.add_owned(1);
+            worker.forks.execute_stolen(worker, loot);
+            round = 0;
+        } else if round >= WAIT_ROUNDS {
+            latch.sleep(&worker.forks.parker);
+            round = 0;
+        } else {
+            round += 1;
+            pause(round <= SPIN_ROUNDS);
+        }
+    }
+    Waited::Done
+}
+
+/// A job that the thief of the awaited one has forked. More insistent from round to round.
+fn loot_of(worker: &Worker, thief: usize, round: u32) -> Option<JobRef> {
+    let remote = &worker.shared().remotes[thief];
+    if let Some(job) = remote.jobs.steal() {
+        return Some(job);
+    }
+    if round == ASK_ROUND || round == WAIT_ROUNDS {
+        remote.private.ask_for(worker.index());
+    }
+    if round == SPIN_ROUNDS || round == WAIT_ROUNDS {
+        return remote.private.seize(thief, worker.index(), || !remote.jobs.is_empty());
+    }
+    None
+}
+
+/// Waits until a thief has run `job`, and runs nothing meanwhile: for a worker whose stack unwinds.
+///
+/// # Safety
+///
+/// As for [`for_stolen`].
+pub(super) unsafe fn idly<F, R>(worker: &Worker, job: &StackJob<F, R>, reference: JobRef) -> Waited
+where
+    F: FnOnce() -> R + Send,
+    R: Send,
+{
+    // SAFETY: the caller's promise.
+    let latch = unsafe { job.latch() };
+    while !latch.is_set() {
+        if worker.shared().returned.take_this(reference) {
+            return Waited::TakenBack;
+        }
+        latch.sleep(&worker.forks.parker);
+    }
+    Waited::Done
+}
+
+/// Returns a job that may not run on this stack: its owner takes it back, or somebody idle takes it.
+fn give_back(worker: &Worker, job: JobRef) {
+    let shared = worker.shared();
+    // SAFETY: shared, and in this worker's hands unrun.
+    let owner = unsafe { job.owner() };
+    shared.returned.put(job);
+    shared.remotes[owner].fork_unparker.unpark();
+    shared.sleep.notify();
+}
