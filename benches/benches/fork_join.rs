@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use benches::Hardware;
-use benches::fork_join::{AnyProgram, PeerKind, programs};
+use benches::fork_join::{AnyProgram, PeerKind, Prepared, Workers, programs};
 use criterion::{Criterion, SamplingMode};
 
 fn main() {
@@ -22,24 +22,34 @@ fn main() {
         .nresamples(10_000)
         .configure_from_args();
     for program in programs::all(None) {
+        let mut prepared = program.prepare();
         for workers in [1, 2] {
-            bench(&mut criterion, &*program, workers);
+            bench(&mut criterion, &*program, &mut *prepared, workers);
         }
     }
     criterion.final_summary();
 }
 
-fn bench(criterion: &mut Criterion, program: &dyn AnyProgram, workers: usize) {
+fn bench(
+    criterion: &mut Criterion,
+    program: &dyn AnyProgram,
+    prepared: &mut dyn Prepared,
+    workers: usize,
+) {
     let plural = if workers == 1 { "" } else { "s" };
     let name = format!("{}_{workers}_worker{plural}", program.name());
     let mut group = criterion.benchmark_group(name);
     group.sampling_mode(SamplingMode::Flat);
-    // Made for the first peer that no filter leaves out.
-    let mut prepared = None;
     for peer in PeerKind::ALL.into_iter().filter(|peer| program.suits(*peer)) {
+        // criterion calls this closure for every sample, and not at all where a filter leaves it out: the pool is
+        // built by the first call, and ends before the next peer's.
+        let mut prepared = Some(&mut *prepared);
+        let mut contender = None;
         group.bench_function(peer.name(), |bencher| {
-            let prepared = prepared.get_or_insert_with(|| program.prepare());
-            let mut contender = prepared.on(peer, workers).unwrap();
+            let contender = contender.get_or_insert_with(|| {
+                let prepared = prepared.take().unwrap();
+                prepared.on(peer, Workers::unpinned(workers)).unwrap()
+            });
             bencher.iter_custom(|runs| contender.time(runs));
             contender.check().unwrap();
         });

@@ -6,8 +6,11 @@
 //! | `program` | what a program is, and how it gets to a peer |
 //! | `fib`, `tree_sum`, `integrate` | a fork at every call, and next to nothing between |
 //! | `matmul`, `sorting` | forks with much below them |
+//! | `flat_loop`, `library_sort` | the libraries' own loops and sorts |
 //! | `programs` | which of them, and how large |
 //! | `measure`, `figures` | rounds in which all peers take turns; medians and paired ratios |
+//! | [`first_steal`] | `benches first-steal`: from a fork to its start on another worker |
+//! | [`instructions`] | `benches instructions`: instructions per join, by callgrind |
 //! | `target`, `report`, `command` | what is wanted, the table, the options |
 //!
 //! # Who takes part
@@ -19,7 +22,7 @@
 //!
 //! # Instructions per join
 //!
-//! Under callgrind with one worker, the difference between two sizes leaves what is paid once out of the figure:
+//! `benches instructions` prints the table where valgrind is installed. By hand, for one peer:
 //!
 //! ```text
 //! cargo build --profile bench -p benches
@@ -29,13 +32,18 @@
 //! done
 //! ```
 //!
-//! `fib(27)` forks 317,810 times, `fib(22)` 28,656 times: the difference by 289,154 is the instructions of one call with
-//! its fork. The same with `--peer serial` is what to subtract.
+//! `fib(27)` forks 317,810 times and `fib(22)` 28,656 times. The difference of the two counts by 289,154 is what one call
+//! with its fork costs, without what is paid once for the process and the pool; less the same of `--peer serial`, it is the
+//! cost of the fork.
 
 mod command;
 mod fib;
 mod figures;
+pub mod first_steal;
+mod flat_loop;
+pub mod instructions;
 mod integrate;
+mod library_sort;
 mod matmul;
 mod measure;
 mod peer;
@@ -46,15 +54,19 @@ mod report;
 mod sorting;
 mod target;
 mod tree_sum;
+mod workers;
 
 pub use command::{ForkJoinArgs, run};
 pub use fib::Fib;
 pub use figures::{Figures, Spread, Times};
+pub use flat_loop::{Cost, Element, ForEach, MapReduce};
 pub use integrate::Integrate;
+pub use library_sort::LibrarySort;
 pub use matmul::{Matmul, Matrices};
 pub use measure::{MAX_REPETITIONS, Plan, measure};
-pub use peer::{Chili, Peer, PeerKind, Rayon, Serial, Smp};
+pub use peer::{Chili, GRAIN, Peer, PeerKind, Rayon, Serial, Smp};
 pub use program::{AnyProgram, Contender, Prepared, Program};
 pub use sorting::{MergeSort, Numbers, Quicksort};
 pub use target::{Judged, Target};
 pub use tree_sum::{Node, TreeSum};
+pub use workers::Workers;

@@ -28,6 +28,10 @@ enum Command {
     Idle(idle::IdleArgs),
     /// Measures what forking costs, and how fast work is shared, beside rayon and chili
     ForkJoin(fork_join::ForkJoinArgs),
+    /// Measures how long it takes from a fork to its start on another worker
+    FirstSteal(fork_join::first_steal::FirstStealArgs),
+    /// Counts the instructions of a fork, by valgrind's callgrind
+    Instructions(fork_join::instructions::InstructionsArgs),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +43,8 @@ fn main() -> ExitCode {
         }
         Command::Idle(args) => idle::run(&args, &mut out),
         Command::ForkJoin(args) => fork_join::run(&args, &mut out),
+        Command::FirstSteal(args) => fork_join::first_steal::run(&args, &mut out),
+        Command::Instructions(args) => fork_join::instructions::run(&args, &mut out),
     };
     match passed.and_then(|passed| Ok(out.flush().map(|()| passed)?)) {
         Ok(true) => ExitCode::SUCCESS,

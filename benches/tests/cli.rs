@@ -124,7 +124,7 @@ fn mistakes_are_named_and_end_with_code_2() {
     within_a_minute(|| {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("no-list"), "what is this\n").unwrap();
-        let cases: [(&[&str], &str); 8] = [
+        let cases: [(&[&str], &str); 13] = [
             (&["--path", "nowhere"], "nowhere"),
             (&["--path", ".", "--check", "nowhere"], "nowhere"),
             (&["--path", ".", "--check", "no-list"], "no-list:1"),
@@ -133,6 +133,11 @@ fn mistakes_are_named_and_end_with_code_2() {
             (&["--path", ".", "--rounds", "0"], "--rounds"),
             (&["--path", ".", "--roles", "io=0;hash=1"], "read and hash"),
             (&["idle", "--seconds", "0"], "--seconds"),
+            (&["fork-join", "--rounds", "0"], "--rounds"),
+            (&["fork-join", "--workers", "1,0"], "--workers"),
+            (&["fork-join", "--filter", "no such program"], "--filter"),
+            (&["fork-join", "--quick", "--filter", "fib", "--json", "nowhere/file"], "nowhere"),
+            (&["first-steal", "--rounds", "0"], "--rounds"),
         ];
         for (args, named) in cases {
             let output = benches(directory.path(), args);
@@ -196,10 +201,88 @@ fn idle_pools_are_measured_beside_their_peers() {
 }
 
 #[test]
+fn fork_join_prints_a_row_for_each_program_and_number_of_workers() {
+    within_a_minute(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let args = ["fork-join", "--quick", "--rounds", "2", "--json", "values"];
+        let output = benches(directory.path(), &args);
+        let text = stdout(&output);
+        assert!(output.status.success(), "{}", stderr(&output));
+        for program in ["fib", "tree", "integrate", "matmul", "quicksort", "mergesort", "sort"] {
+            for workers in [1, 2] {
+                let row = text.lines().find(|line| {
+                    line.starts_with(&format!("| {program}("))
+                        && line.contains(&format!(") | {workers} |"))
+                });
+                let row = row.unwrap_or_else(|| panic!("{program} is missing in {text}"));
+                let judged = ["met", "MISSED"].iter().any(|verdict| row.contains(verdict));
+                assert!(judged, "{row}");
+            }
+        }
+        let values = fs::read(directory.path().join("values")).unwrap();
+        let values: serde_json::Value = serde_json::from_slice(&values).unwrap();
+        let first = &values["rows"][0];
+        assert_eq!(first["program"], "fib(16)");
+        assert_eq!(first["times"][1]["peer"], "smp");
+        assert_eq!(first["times"][1]["seconds_by_round"].as_array().unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn fork_join_runs_one_program_of_one_peer_once_and_says_nothing() {
+    within_a_minute(|| {
+        let args = ["fork-join", "--once", "--quick", "--filter", "fib", "--peer", "smp"];
+        let output = benches(Path::new("."), &args);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "");
+    });
+}
+
+#[test]
+fn a_missed_target_is_an_error_only_with_check() {
+    within_a_minute(|| {
+        let row = ["fork-join", "--quick", "--rounds", "1", "--workers", "1", "--filter", "fib"];
+        let run = |more: &[&str]| benches(Path::new("."), &[&row[..], more].concat());
+        assert!(run(&[]).status.success());
+        // Nobody to be compared with: no target.
+        assert!(run(&["--peer", "smp", "--check"]).status.success());
+        // How it ends is a matter of speed; that the exit code says the same as the table is not.
+        let output = run(&["--check"]);
+        let missed = stdout(&output).contains("MISSED");
+        assert_eq!(output.status.code(), Some(i32::from(missed)), "{}", stdout(&output));
+    });
+}
+
+#[test]
+fn the_first_steal_is_measured_beside_the_peers() {
+    within_a_minute(|| {
+        let args = ["first-steal", "--rounds", "1", "--awake", "5", "--asleep", "2", "--unpinned"];
+        let output = benches(Path::new("."), &args);
+        let text = stdout(&output);
+        assert!(output.status.success(), "{}", stderr(&output));
+        for other in ["Awake", "Asleep"] {
+            for peer in ["smp", "rayon", "chili"] {
+                let start = format!("| {other} | Computes | {peer} |");
+                assert!(text.lines().any(|line| line.starts_with(&start)), "{text}");
+            }
+        }
+    });
+}
+
+#[test]
 fn help_names_the_subcommands_and_the_options_of_the_default_one() {
     let output = benches(Path::new("."), &["--help"]);
     let text = stdout(&output);
-    for expected in ["checksum", "idle", "--path", "--check", "--digests", "--roles"] {
+    for expected in [
+        "checksum",
+        "idle",
+        "fork-join",
+        "first-steal",
+        "--path",
+        "--check",
+        "--digests",
+        "--roles",
+    ] {
         assert!(text.contains(expected), "{expected} is missing in {text}");
     }
 }

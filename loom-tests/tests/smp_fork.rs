@@ -10,38 +10,59 @@ use executor_common::sync::{Arc, UnsafeCell, thread};
 use loom_tests::check;
 use loom_tests::model::{expected_panic, is_expected};
 use smp_executor::model::{ModelWorker, pool};
-use smp_executor::{SmpExecutor, join};
+use smp_executor::{SmpExecutor, current_worker, join};
 
 /// How the other worker gets at jobs.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Thief {
-    /// It asks, and steals what the owner shares.
+    /// It is idle from the beginning, so that the owner shares at once; and steals.
+    Idle,
+    /// It becomes idle meanwhile, asks, and steals.
     Asks,
     /// It takes what the owner has not shared.
     Seizes,
+    /// It is idle from the beginning, so that the owner shares, and yet takes only what the owner has not shared.
+    IdleSeizes,
 }
 
-/// Runs `owner` on one worker while another tries `tries` times to get a job of it.
-fn against(thief: Thief, tries: usize, owner: impl FnOnce()) {
-    let (pool, workers) = pool(2);
-    let [forking, other]: [ModelWorker; 2] = workers.try_into().expect("a pool of two");
-    // Before the owner begins: it shares nothing unless somebody is idle.
-    let search = other.start_search();
-    let stealing = thread::spawn(move || {
-        other.enter(|| {
-            for _ in 0..tries {
-                match thief {
-                    Thief::Asks => other.steal_job_from(0),
-                    Thief::Seizes => other.seize_job_from(0),
-                };
-            }
+impl Thief {
+    /// One check for each.
+    fn each(name: &str, tries: usize, owner: fn()) {
+        for thief in [Self::Idle, Self::Asks, Self::Seizes, Self::IdleSeizes] {
+            check(&format!("smp fork: {name}, thief {thief:?}"), move || {
+                thief.against(tries, owner);
+            });
+        }
+    }
+
+    /// Runs `owner` on one worker while another tries `tries` times to get a job of it.
+    fn against(self, tries: usize, owner: impl FnOnce()) {
+        let (pool, workers) = pool(2);
+        let [forking, other]: [ModelWorker; 2] = workers.try_into().expect("a pool of two");
+        let is_idle = matches!(self, Self::Idle | Self::IdleSeizes);
+        let mut search = is_idle.then(|| other.start_search());
+        let stealing = thread::spawn(move || {
+            other.enter(|| {
+                for _ in 0..tries {
+                    match self {
+                        Self::Idle => other.steal_job_from(0),
+                        Self::Asks => {
+                            search.get_or_insert_with(|| other.start_search());
+                            other.steal_job_from(0)
+                        }
+                        Self::Seizes | Self::IdleSeizes => other.seize_job_from(0),
+                    };
+                }
+                if let Some(search) = search {
+                    search.forget();
+                }
+            });
+            other
         });
-        search.forget();
-        other
-    });
-    forking.enter(owner);
-    drop(stealing.join().unwrap());
-    drop(pool);
+        forking.enter(owner);
+        drop(stealing.join().unwrap());
+        drop(pool);
+    }
 }
 
 /// A value that two threads may only write one after the other.
@@ -66,13 +87,8 @@ fn one_fork() {
 }
 
 #[test]
-fn a_shared_branch_runs_once() {
-    check("smp fork: share, steal, take back", || against(Thief::Asks, 1, one_fork));
-}
-
-#[test]
-fn a_private_branch_runs_once() {
-    check("smp fork: seize, take back", || against(Thief::Seizes, 1, one_fork));
+fn a_branch_runs_once() {
+    Thief::each("one fork", 1, one_fork);
 }
 
 /// As `one_fork`, twice in a row: the second uses the slot of the first.
@@ -83,12 +99,7 @@ fn two_forks() {
 
 #[test]
 fn a_slot_is_used_again() {
-    check("smp fork: share, steal, take back, fork again", || against(Thief::Asks, 1, two_forks));
-}
-
-#[test]
-fn a_seized_slot_is_used_again() {
-    check("smp fork: seize, take back, fork again", || against(Thief::Seizes, 2, two_forks));
+    Thief::each("two forks", 2, two_forks);
 }
 
 /// The branch of a worker that forks once and then waits must be run by the other one, however the two meet.
@@ -144,50 +155,102 @@ fn a_panic() {
 }
 
 #[test]
-fn a_panic_waits_for_the_stolen_branch() {
-    check("smp fork: panic against steal", || against(Thief::Asks, 1, a_panic));
-}
-
-#[test]
-fn a_panic_waits_for_the_seized_branch() {
-    check("smp fork: panic against seize", || against(Thief::Seizes, 1, a_panic));
+fn a_panic_waits_for_the_other_branch() {
+    Thief::each("panic of the first branch", 1, a_panic);
 }
 
 #[test]
 fn a_stolen_panic_reaches_the_owner() {
-    check("smp fork: panic while stolen", || {
-        against(Thief::Asks, 1, || {
-            let thrown = catch_unwind(AssertUnwindSafe(|| join(|| (), || expected_panic())));
-            assert!(is_expected(&*thrown.map(drop).unwrap_err()));
-        });
+    Thief::each("panic of the second branch", 1, || {
+        let thrown = catch_unwind(AssertUnwindSafe(|| join(|| (), || expected_panic())));
+        assert!(is_expected(&*thrown.map(drop).unwrap_err()));
     });
 }
 
 #[test]
 fn nested_forks_are_stolen_from_the_oldest_on() {
-    check("smp fork: two levels, two steals", || {
-        against(Thief::Asks, 2, || {
-            let runs = AtomicUsize::new(0);
-            let count = || {
-                runs.fetch_add(1, Ordering::Relaxed);
-            };
-            join(|| join(count, count), count);
-            assert_eq!(runs.load(Ordering::Relaxed), 3);
-        });
+    Thief::each("two levels", 2, || {
+        let runs = AtomicUsize::new(0);
+        let count = || {
+            runs.fetch_add(1, Ordering::Relaxed);
+        };
+        join(|| join(count, count), count);
+        assert_eq!(runs.load(Ordering::Relaxed), 3);
     });
 }
 
 #[test]
 fn the_owner_takes_back_what_its_thief_forks() {
-    check("smp fork: leapfrogging", || {
-        against(Thief::Asks, 1, || {
-            let runs = AtomicUsize::new(0);
-            let count = || {
-                runs.fetch_add(1, Ordering::Relaxed);
-            };
-            join(count, || join(count, count));
-            assert_eq!(runs.load(Ordering::Relaxed), 3);
+    Thief::each("leapfrogging", 1, || {
+        let runs = AtomicUsize::new(0);
+        let count = || {
+            runs.fetch_add(1, Ordering::Relaxed);
+        };
+        join(count, || join(count, count));
+        assert_eq!(runs.load(Ordering::Relaxed), 3);
+    });
+}
+
+/// Worker 0 forks `job` and waits while worker 1 runs it, and `after` then.
+fn stolen_for_sure(job: impl FnOnce() + Send + 'static, after: impl FnOnce() + Send + 'static) {
+    let (pool, workers) = pool(2);
+    let [forking, other]: [ModelWorker; 2] = workers.try_into().expect("a pool of two");
+    let stealing = thread::spawn(move || {
+        other.enter(|| {
+            while !other.seize_job_from(0) {
+                thread::yield_now();
+            }
+            after();
         });
+        other
+    });
+    forking.enter(|| {
+        let parker = Parker::new();
+        let unparker = parker.unparker();
+        join(
+            move || parker.park(),
+            move || {
+                unparker.unpark();
+                job();
+            },
+        );
+    });
+    drop(stealing.join().unwrap());
+    drop(pool);
+}
+
+/// A fork whose first branch waits for the second to be run by somebody else.
+fn fork_and_wait() {
+    let parker = Parker::new();
+    let unparker = parker.unparker();
+    join(move || parker.park(), move || unparker.unpark());
+}
+
+#[test]
+fn a_worker_that_waits_is_woken_for_what_its_thief_forks() {
+    // If it is not, both workers wait for ever, which loom reports.
+    check("smp fork: a waiting worker helps", || stolen_for_sure(fork_and_wait, || ()));
+    check("smp fork: a waiting worker helps, with the second fork", || {
+        stolen_for_sure(
+            || {
+                join(|| (), || ());
+                fork_and_wait();
+            },
+            || (),
+        );
+    });
+}
+
+#[test]
+fn a_worker_that_waits_runs_nothing_of_a_thief_that_is_done() {
+    check("smp fork: loot of a thief that is done", || {
+        stolen_for_sure(
+            || (),
+            || {
+                // Worker 0 has asked this worker, and may see this job before it sees its latch set.
+                join(|| (), || assert_eq!(current_worker(), Some(1)));
+            },
+        );
     });
 }
 

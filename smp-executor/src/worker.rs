@@ -258,10 +258,11 @@ impl Worker {
         }
         // From now on whoever forks shares the job at once. The fence pairs with the light one in a fork: what has
         // been forked without a sign of this is seen below.
+        let mut unfenced = false;
         for remote in &self.shared.remotes {
-            remote.private.ask_before_sleep();
+            unfenced |= remote.private.ask_before_sleep();
         }
-        if asymmetric::is_supported() {
+        if unfenced {
             asymmetric::heavy();
         }
         // While somebody searches, what is in other workers' deques is for that one to find: it will take it, or

@@ -11,6 +11,7 @@ use super::figures::Figures;
 use super::measure::{Plan, measure};
 use super::peer::PeerKind;
 use super::program::AnyProgram;
+use super::workers::Workers;
 use super::{programs, report};
 use crate::hardware::Hardware;
 
@@ -20,6 +21,9 @@ pub struct ForkJoinArgs {
     /// Numbers of workers of each pool
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 2])]
     pub workers: Vec<usize>,
+    /// Binds each worker to a CPU of its own, so that the kernel does not put two on one
+    #[arg(long)]
+    pub pin: bool,
     /// How often all peers take turns
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub rounds: usize,
@@ -77,10 +81,11 @@ pub fn run(args: &ForkJoinArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let hardware = Hardware::read().to_string();
     writeln!(out, "{hardware}")?;
     writeln!(out, "rounds         {}; all peers take turns in each", args.rounds)?;
+    writeln!(out, "pinned         {}", if args.pin { "yes" } else { "no" })?;
     writeln!(out, "times          median of the rounds (shortest repetition)")?;
     writeln!(out, "ratios         taken within each round: median [min..max]\n")?;
     let make_plan = if args.quick { Plan::quick } else { Plan::full };
-    let plan = make_plan(args.workers.clone(), peers, args.rounds);
+    let plan = Plan { pinned: args.pin, ..make_plan(args.workers.clone(), peers, args.rounds) };
     report::write_head(out)?;
     let mut all = Vec::new();
     let mut passed = true;
@@ -105,7 +110,7 @@ fn once(
         let mut prepared = program.prepare();
         for peer in peers.iter().filter(|peer| program.suits(**peer)) {
             for workers in workers {
-                let mut contender = prepared.on(*peer, *workers)?;
+                let mut contender = prepared.on(*peer, Workers::unpinned(*workers))?;
                 contender.time(1);
                 contender.check()?;
             }

@@ -57,7 +57,8 @@ impl Program for Fib {
     }
 }
 
-fn fib<P: Peer>(scope: &mut P::Scope<'_>, n: u64) -> u64 {
+/// By its definition.
+pub(super) fn fib<P: Peer>(scope: &mut P::Scope<'_>, n: u64) -> u64 {
     if n < 2 {
         return n;
     }

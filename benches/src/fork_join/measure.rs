@@ -5,12 +5,15 @@ use std::time::Duration;
 use super::figures::Figures;
 use super::peer::PeerKind;
 use super::program::{AnyProgram, Prepared};
+use super::workers::Workers;
 
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Numbers of workers, one row for each.
     pub workers: Vec<usize>,
+    /// Whether each worker is bound to a CPU of its own.
+    pub pinned: bool,
     /// Who takes part, where the program suits.
     pub peers: Vec<PeerKind>,
     /// How often everybody has a turn. The ratios are taken within a round.
@@ -31,6 +34,7 @@ impl Plan {
     pub fn full(workers: Vec<usize>, peers: Vec<PeerKind>, rounds: usize) -> Self {
         Self {
             workers,
+            pinned: false,
             peers,
             rounds,
             min_repetitions: 3,
@@ -69,7 +73,8 @@ pub fn measure(program: &dyn AnyProgram, plan: &Plan) -> anyhow::Result<Vec<Figu
             let mut order = peers.clone();
             order.rotate_left(round % peers.len().max(1));
             for peer in order {
-                let seconds = turn(&mut *prepared, peer, row.workers, runs, plan)?;
+                let workers = Workers { count: row.workers, pinned: plan.pinned };
+                let seconds = on_a_thread(|| turn(&mut *prepared, peer, workers, runs, plan))?;
                 row.add(peer, seconds);
             }
         }
@@ -79,16 +84,22 @@ pub fn measure(program: &dyn AnyProgram, plan: &Plan) -> anyhow::Result<Vec<Figu
 
 /// How many serial runs take as long as one repetition should. The same number for all peers: the same work.
 fn runs_of_a_repetition(prepared: &mut dyn Prepared, repetition: Duration) -> anyhow::Result<u64> {
-    let mut serial = prepared.on(PeerKind::Serial, 1)?;
+    let mut serial = prepared.on(PeerKind::Serial, Workers::unpinned(1))?;
     let once = serial.time(1).min(serial.time(1)).max(Duration::from_nanos(10));
     Ok(repetition.as_nanos().div_ceil(once.as_nanos()) as u64)
 }
 
+/// Runs `turn` on a thread that ends with it, and with it whatever it was pinned to.
+pub(super) fn on_a_thread<R: Send>(turn: impl FnOnce() -> R + Send) -> R {
+    let ended = std::thread::scope(|scope| scope.spawn(turn).join());
+    ended.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+}
+
 /// One peer's turn: seconds that one run takes, by repetition.
 fn turn(
-    prepared: &mut dyn Prepared,
+    prepared: &mut (dyn Prepared + Send),
     peer: PeerKind,
-    workers: usize,
+    workers: Workers,
     runs: u64,
     plan: &Plan,
 ) -> anyhow::Result<Vec<f64>> {

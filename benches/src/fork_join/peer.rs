@@ -1,11 +1,15 @@
 //! Whom the programs run on.
 
 use std::fmt;
+use std::ops::Range;
 
 use clap::ValueEnum;
+use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
 use serde::Serialize;
 use smp_executor::SmpExecutor;
 
+use super::workers::{Cpus, Workers};
 use crate::peers;
 
 /// The contenders, by name.
@@ -48,7 +52,7 @@ impl fmt::Display for PeerKind {
 /// All that a program does goes through here, so that every peer runs the same text. Each method is one inlined call
 /// of the peer's own; what the compiler makes of `fib` is then, instruction by instruction, what it makes of the
 /// function written by hand.
-pub trait Peer: 'static {
+pub trait Peer: Sized + 'static {
     /// Who it is.
     const KIND: PeerKind;
     /// Its threads.
@@ -56,12 +60,12 @@ pub trait Peer: 'static {
     /// What the peer passes from fork to fork; empty for those that find their worker by themselves.
     type Scope<'s>;
 
-    /// A pool with so many workers, the calling thread included where it takes part.
+    /// A pool with these workers. Where they are pinned, the calling thread may be too from then on.
     ///
     /// # Errors
     ///
-    /// A thread cannot be created.
-    fn pool(workers: usize) -> anyhow::Result<Self::Pool>;
+    /// A thread cannot be created or pinned.
+    fn pool(workers: Workers) -> anyhow::Result<Self::Pool>;
 
     /// Runs `f` where the peer's forks cost least: on a worker of the pool.
     fn install<R: Send>(
@@ -76,6 +80,67 @@ pub trait Peer: 'static {
         B: for<'s> FnOnce(&mut Self::Scope<'s>) -> RB + Send,
         RA: Send,
         RB: Send;
+
+    /// Calls `f` with every element. Peers without loops halve the slice down to [`GRAIN`] elements.
+    fn for_each<T: Send>(
+        scope: &mut Self::Scope<'_>,
+        list: &mut [T],
+        f: impl Fn(&mut T) + Send + Sync,
+    ) {
+        for_each_by_halves::<Self, T>(scope, list, &f);
+    }
+
+    /// Adds up what `f` returns for every number below `count`. Peers without loops halve the range down to [`GRAIN`]
+    /// numbers.
+    fn sum(
+        scope: &mut Self::Scope<'_>,
+        count: usize,
+        f: impl Fn(usize) -> u64 + Send + Sync,
+    ) -> u64 {
+        sum_by_halves::<Self>(scope, 0..count, &f)
+    }
+
+    /// Sorts with the library's own sort. Peers without one take the standard library's.
+    fn sort(list: &mut [u32]) {
+        list.sort_unstable();
+    }
+}
+
+/// Elements that a peer without loops takes at a time: few enough that slow ones can be shared, and enough that forking is
+/// no burden for fast ones.
+pub const GRAIN: usize = 16;
+
+fn for_each_by_halves<P: Peer, T: Send>(
+    scope: &mut P::Scope<'_>,
+    list: &mut [T],
+    f: &(impl Fn(&mut T) + Send + Sync),
+) {
+    if list.len() <= GRAIN {
+        return list.iter_mut().for_each(f);
+    }
+    let (left, right) = list.split_at_mut(list.len() / 2);
+    P::join(
+        scope,
+        |scope| for_each_by_halves::<P, T>(scope, left, f),
+        |scope| for_each_by_halves::<P, T>(scope, right, f),
+    );
+}
+
+fn sum_by_halves<P: Peer>(
+    scope: &mut P::Scope<'_>,
+    range: Range<usize>,
+    f: &(impl Fn(usize) -> u64 + Send + Sync),
+) -> u64 {
+    if range.len() <= GRAIN {
+        return range.map(f).sum();
+    }
+    let middle = range.start + range.len() / 2;
+    let (left, right) = P::join(
+        scope,
+        |scope| sum_by_halves::<P>(scope, range.start..middle, f),
+        |scope| sum_by_halves::<P>(scope, middle..range.end, f),
+    );
+    left + right
 }
 
 /// No pool at all: the floor.
@@ -87,7 +152,10 @@ impl Peer for Serial {
     type Pool = ();
     type Scope<'s> = ();
 
-    fn pool(_workers: usize) -> anyhow::Result<()> {
+    fn pool(workers: Workers) -> anyhow::Result<()> {
+        if workers.pinned {
+            Cpus::allowed()?.pin_calling_thread(0)?;
+        }
         Ok(())
     }
 
@@ -105,6 +173,14 @@ impl Peer for Serial {
     {
         (a(&mut ()), b(&mut ()))
     }
+
+    fn for_each<T: Send>((): &mut (), list: &mut [T], f: impl Fn(&mut T) + Send + Sync) {
+        list.iter_mut().for_each(f);
+    }
+
+    fn sum((): &mut (), count: usize, f: impl Fn(usize) -> u64 + Send + Sync) -> u64 {
+        (0..count).map(f).sum()
+    }
 }
 
 /// This workspace's symmetric executor.
@@ -116,8 +192,8 @@ impl Peer for Smp {
     type Pool = SmpExecutor;
     type Scope<'s> = ();
 
-    fn pool(workers: usize) -> anyhow::Result<SmpExecutor> {
-        Ok(SmpExecutor::builder().workers(workers).build()?)
+    fn pool(workers: Workers) -> anyhow::Result<SmpExecutor> {
+        Ok(SmpExecutor::builder().workers(workers.count).pin_workers(workers.pinned).build()?)
     }
 
     fn install<R: Send>(pool: &SmpExecutor, f: impl for<'s> FnOnce(&mut ()) -> R + Send) -> R {
@@ -134,6 +210,18 @@ impl Peer for Smp {
     {
         smp_executor::join(|| a(&mut ()), || b(&mut ()))
     }
+
+    fn for_each<T: Send>((): &mut (), list: &mut [T], f: impl Fn(&mut T) + Send + Sync) {
+        smp_executor::for_each(list, f);
+    }
+
+    fn sum((): &mut (), count: usize, f: impl Fn(usize) -> u64 + Send + Sync) -> u64 {
+        smp_executor::map_reduce(0..count, || 0, f, |a, b| a + b)
+    }
+
+    fn sort(list: &mut [u32]) {
+        smp_executor::sort(list);
+    }
 }
 
 /// rayon.
@@ -145,8 +233,17 @@ impl Peer for Rayon {
     type Pool = rayon::ThreadPool;
     type Scope<'s> = ();
 
-    fn pool(workers: usize) -> anyhow::Result<rayon::ThreadPool> {
-        peers::rayon_pool(workers)
+    fn pool(workers: Workers) -> anyhow::Result<rayon::ThreadPool> {
+        if !workers.pinned {
+            return peers::rayon_pool(workers.count);
+        }
+        let cpus = Cpus::allowed()?;
+        let pin = move |worker| {
+            if let Err(error) = cpus.pin_calling_thread(worker) {
+                eprintln!("rayon's worker {worker} is not pinned: {error}");
+            }
+        };
+        Ok(ThreadPoolBuilder::new().num_threads(workers.count).start_handler(pin).build()?)
     }
 
     fn install<R: Send>(
@@ -166,6 +263,18 @@ impl Peer for Rayon {
     {
         rayon::join(|| a(&mut ()), || b(&mut ()))
     }
+
+    fn for_each<T: Send>((): &mut (), list: &mut [T], f: impl Fn(&mut T) + Send + Sync) {
+        list.par_iter_mut().for_each(f);
+    }
+
+    fn sum((): &mut (), count: usize, f: impl Fn(usize) -> u64 + Send + Sync) -> u64 {
+        (0..count).into_par_iter().map(f).sum()
+    }
+
+    fn sort(list: &mut [u32]) {
+        list.par_sort_unstable();
+    }
 }
 
 /// chili. The calling thread is one of its workers, and it has no loops and no sort.
@@ -177,8 +286,19 @@ impl Peer for Chili {
     type Pool = chili::ThreadPool;
     type Scope<'s> = chili::Scope<'s>;
 
-    fn pool(workers: usize) -> anyhow::Result<chili::ThreadPool> {
-        Ok(peers::chili_pool(workers))
+    /// chili's threads cannot be told where to run, but they begin where their maker is bound to. That pins the second
+    /// worker, and the heartbeat thread with it; with more than two workers only the calling thread is pinned.
+    fn pool(workers: Workers) -> anyhow::Result<chili::ThreadPool> {
+        if !workers.pinned {
+            return Ok(peers::chili_pool(workers.count));
+        }
+        let cpus = Cpus::allowed()?;
+        if workers.count <= 2 {
+            cpus.pin_calling_thread(1)?;
+        }
+        let pool = peers::chili_pool(workers.count);
+        cpus.pin_calling_thread(0)?;
+        Ok(pool)
     }
 
     fn install<R: Send>(

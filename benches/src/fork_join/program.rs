@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use super::peer::{Chili, Peer, PeerKind, Rayon, Serial, Smp};
 use super::target::Target;
+use super::workers::Workers;
 
 /// A program: one text for all peers, which checks its own result.
 pub trait Program: Debug + Sync {
@@ -64,17 +65,17 @@ pub trait AnyProgram: Debug + Sync {
     fn targets(&self, workers: usize) -> Vec<Target>;
 
     /// Makes the input, which takes a while and much memory for some.
-    fn prepare(&self) -> Box<dyn Prepared + '_>;
+    fn prepare(&self) -> Box<dyn Prepared + Send + '_>;
 }
 
 /// A program with its input.
 pub trait Prepared {
-    /// Makes a pool for it. One at a time: the pool lives as long as what this returns.
+    /// Makes a pool for it. One at a time: the pool lives as long as what this returns. See [`Peer::pool`].
     ///
     /// # Errors
     ///
-    /// A thread cannot be created.
-    fn on(&mut self, peer: PeerKind, workers: usize) -> anyhow::Result<Box<dyn Contender + '_>>;
+    /// A thread cannot be created or pinned.
+    fn on(&mut self, peer: PeerKind, workers: Workers) -> anyhow::Result<Box<dyn Contender + '_>>;
 }
 
 /// A program with its input and a pool.
@@ -103,7 +104,7 @@ impl<G: Program> AnyProgram for G {
         Program::targets(self, workers)
     }
 
-    fn prepare(&self) -> Box<dyn Prepared + '_> {
+    fn prepare(&self) -> Box<dyn Prepared + Send + '_> {
         Box::new(WithInput { program: self, input: Program::prepare(self) })
     }
 }
@@ -114,7 +115,7 @@ struct WithInput<'a, G: Program> {
 }
 
 impl<G: Program> WithInput<'_, G> {
-    fn on_pool_of<P: Peer>(&mut self, workers: usize) -> anyhow::Result<Box<dyn Contender + '_>> {
+    fn on_pool_of<P: Peer>(&mut self, workers: Workers) -> anyhow::Result<Box<dyn Contender + '_>> {
         let (program, input) = (self.program, &mut self.input);
         let pool = P::pool(workers)?;
         Ok(Box::new(OnPool::<P, G> { pool, program, input, output: None }))
@@ -122,7 +123,7 @@ impl<G: Program> WithInput<'_, G> {
 }
 
 impl<G: Program> Prepared for WithInput<'_, G> {
-    fn on(&mut self, peer: PeerKind, workers: usize) -> anyhow::Result<Box<dyn Contender + '_>> {
+    fn on(&mut self, peer: PeerKind, workers: Workers) -> anyhow::Result<Box<dyn Contender + '_>> {
         match peer {
             PeerKind::Serial => self.on_pool_of::<Serial>(workers),
             PeerKind::Smp => self.on_pool_of::<Smp>(workers),

@@ -47,6 +47,22 @@ pub mod hint {
     pub use loom::hint::spin_loop;
 }
 
+/// Calls `f`, and drops `guard` if that unwinds, and only then; here after the unwinding has ended. Model threads share
+/// one thread of the operating system, so that a lock which another one lets go of meanwhile would count as
+/// poisoned.
+pub fn guarded<G, R>(guard: G, f: impl FnOnce() -> R) -> R {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) {
+        Ok(result) => {
+            std::mem::forget(guard);
+            result
+        }
+        Err(payload) => {
+            drop(guard);
+            std::panic::resume_unwind(payload)
+        }
+    }
+}
+
 /// Threads.
 pub mod thread {
     pub use loom::thread::{Builder, JoinHandle, spawn, yield_now};

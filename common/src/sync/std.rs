@@ -27,6 +27,14 @@ pub mod hint {
     pub use std::hint::spin_loop;
 }
 
+/// Calls `f`, and drops `guard` if that unwinds, and only then.
+#[inline(always)]
+pub fn guarded<G, R>(guard: G, f: impl FnOnce() -> R) -> R {
+    let result = f();
+    std::mem::forget(guard);
+    result
+}
+
 /// Threads.
 pub mod thread {
     pub use std::thread::{Builder, JoinHandle, spawn, yield_now};

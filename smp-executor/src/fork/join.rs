@@ -1,9 +1,9 @@
 //! Two branches, perhaps at once.
 
-use std::mem;
 use std::panic::resume_unwind;
 
 use executor_common::panic::{AbortOnUnwind, contained, discard};
+use executor_common::sync;
 
 use super::job::{JobRef, StackJob};
 use super::stack::{self, Place};
@@ -79,9 +79,7 @@ where
         // SAFETY: the job did not stay, so that nobody has learnt of it.
         return without_job(a, unsafe { job.take_work() }, elsewhere);
     }
-    let unwinding = TakeBack { job: &job, place };
-    let first = a();
-    mem::forget(unwinding);
+    let first = sync::guarded(TakeBack { job: &job, place }, a);
     if !stack::take_off(place) && !take_off_slowly(place, reference) {
         // SAFETY: forked above, and others had it.
         if let Some(second) = unsafe { result_of_stolen(&job, reference) } {
@@ -101,28 +99,39 @@ struct TakeBack<'a, B: FnOnce() -> RB + Send, RB: Send> {
 }
 
 impl<B: FnOnce() -> RB + Send, RB: Send> Drop for TakeBack<'_, B, RB> {
-    #[cold]
+    // By value from here on, so that the guard itself need not be in memory on the way that does not unwind.
+    #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: the job stays where it is until this function returns.
-        let reference = unsafe { self.job.as_ref() };
-        if !stack::take_off(self.place) && !take_off_slowly(self.place, reference) {
-            let waited = on_worker(|worker| {
-                // SAFETY: forked by the frame that unwinds, and others had it.
-                unsafe { wait::idly(worker, self.job, reference) }
-            });
-            if let Waited::Done = waited {
-                // SAFETY: the latch is set, and this is the one who takes the result.
-                match unsafe { self.job.take_result() } {
-                    Ok(result) => contained(|| drop(result)),
-                    Err(other) => discard(other),
-                }
-                return;
-            }
-        }
-        // SAFETY: taken back, and never run.
-        let work = unsafe { self.job.take_work() };
-        contained(|| drop(work));
+        take_back_unwinding(self.job, self.place);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn take_back_unwinding<B, RB>(job: &StackJob<B, RB>, place: Place)
+where
+    B: FnOnce() -> RB + Send,
+    RB: Send,
+{
+    // SAFETY: the job stays where it is until this function returns.
+    let reference = unsafe { job.as_ref() };
+    if !stack::take_off(place) && !take_off_slowly(place, reference) {
+        let waited = on_worker(|worker| {
+            // SAFETY: forked by the frame that unwinds, and others had it.
+            unsafe { wait::idly(worker, job, reference) }
+        });
+        if let Waited::Done = waited {
+            // SAFETY: the latch is set, and this is the one who takes the result.
+            match unsafe { job.take_result() } {
+                Ok(result) => contained(|| drop(result)),
+                Err(other) => discard(other),
+            }
+            return;
+        }
+    }
+    // SAFETY: taken back, and never run.
+    let work = unsafe { job.take_work() };
+    contained(|| drop(work));
 }
 
 /// No worker, or no room: as the program would run without forks.

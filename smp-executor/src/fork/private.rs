@@ -3,7 +3,7 @@
 //! Who is idle *asks*: the owner's next fork or take-back then shares its oldest jobs. Who has asked in vain for
 //! some microseconds, because the owner does something long, *seizes* the oldest job without the owner's help.
 
-use std::ptr;
+use std::{mem, ptr};
 
 use executor_common::sync::atomic::{AtomicBool, Ordering};
 use executor_common::sync::{Mutex, MutexGuard, asymmetric};
@@ -23,6 +23,8 @@ pub(crate) struct Private {
 pub(super) struct Reach {
     /// While the owner's thread is a worker.
     stack: Option<StackRef>,
+    /// The owner has been allowed quiet forks since the last heavy fence, so that one may not be seen yet.
+    unfenced: bool,
     /// The oldest job that has not been shared, or the top.
     pub(super) oldest: Place,
     /// Workers that wait for something that this worker runs, and would help with it.
@@ -38,7 +40,7 @@ impl Private {
         // Null pointers: the memory is asked from the system zeroed, and stays untouched until it is used.
         let slots: Box<[Slot]> = (0..=capacity).map(|_| Slot::new(ptr::null_mut())).collect();
         let oldest = Place::first(&slots);
-        let reach = Reach { stack: None, oldest, waiters: Vec::new() };
+        let reach = Reach { stack: None, unfenced: false, oldest, waiters: Vec::new() };
         Self { asked: AtomicBool::new(false), slots, reach: Mutex::new(reach) }
     }
 
@@ -47,7 +49,7 @@ impl Private {
         let mut reach = self.reach.lock();
         reach.oldest = Place::first(&self.slots);
         reach.stack = Some(stack::set_up(&self.slots));
-        self.settle(&reach, !is_anyone_idle());
+        self.settle(&mut reach, !is_anyone_idle());
     }
 
     /// The calling thread, the owner, stops being a worker.
@@ -66,22 +68,28 @@ impl Private {
         }
     }
 
-    /// Asks on behalf of `waiter`, whom the owner unparks when it has shared something.
-    pub(super) fn ask_for(&self, waiter: usize) {
+    /// Asks on behalf of `waiter`, whom the owner unparks when it has shared something. The result is that of
+    /// [`ask_before_sleep`](Self::ask_before_sleep).
+    pub(super) fn ask_for(&self, waiter: usize) -> bool {
         let mut reach = self.reach.lock();
         if !reach.waiters.contains(&waiter) {
             reach.waiters.push(waiter);
         }
         self.ask_locked(&reach);
+        asymmetric::is_supported() && mem::take(&mut reach.unfenced)
     }
 
-    /// Asks, so that the owner shares what it forks from now on. The last look of a worker that lies down;
-    /// [`asymmetric::heavy`] and [`Private::is_seizable`] come next.
+    /// Asks, so that the owner shares what it forks from now on. The last look of a worker that lies down: a look at
+    /// what is shared and what is seizable comes next, with a [`heavy`](asymmetric::heavy) fence before it if the
+    /// result says so.
     ///
     /// The lock orders it against the owner's slow path: if that came first, this worker sees what it has shared; if
     /// it comes second, it sees that this worker lies down.
-    pub(crate) fn ask_before_sleep(&self) {
-        self.ask_locked(&self.reach.lock());
+    pub(crate) fn ask_before_sleep(&self) -> bool {
+        let mut reach = self.reach.lock();
+        self.ask_locked(&reach);
+        // Somebody else who finds it unset meanwhile relies on this worker's look, which comes after the fence.
+        asymmetric::is_supported() && mem::take(&mut reach.unfenced)
     }
 
     /// Whether there is anything to seize.
@@ -124,6 +132,7 @@ impl Private {
         // Pairs with the light fence in `stack::take_off`: see there. An owner that comes by from now on meets the
         // mark, and waits for the lock.
         asymmetric::heavy();
+        reach.unfenced = false;
         if !self.is_seizable_locked(&reach) {
             return None;
         }
@@ -151,7 +160,8 @@ impl Private {
 
     /// Ends the owner's slow path: jobs from `oldest` on are private. `quiet` is false while more is asked for than
     /// has been shared.
-    pub(super) fn settle(&self, reach: &Reach, quiet: bool) {
+    pub(super) fn settle(&self, reach: &mut Reach, quiet: bool) {
+        reach.unfenced |= quiet;
         if let Some(stack) = &reach.stack {
             stack.set_floor(reach.oldest);
             stack.set_limit(quiet.then_some(Place::spare(&self.slots)));

@@ -1,6 +1,6 @@
 //! How a worker waits for a job that somebody else runs.
 
-use executor_common::sync::LOOM;
+use executor_common::sync::{LOOM, asymmetric};
 
 use super::job::{JobRef, StackJob};
 use crate::worker::{Worker, pause};
@@ -69,17 +69,20 @@ where
     Waited::Done
 }
 
-/// A job that the thief of the awaited one has forked. More insistent from round to round.
+/// A job that the thief of the awaited one has forked. More insistent from round to round; in the last one it is the look
+/// before the sleep, as `Worker::is_work_left` is for an idle worker.
 fn loot_of(worker: &Worker, thief: usize, round: u32) -> Option<JobRef> {
     let remote = &worker.shared().remotes[thief];
+    let is_last = round == WAIT_ROUNDS;
+    if (round == ASK_ROUND || is_last) && remote.private.ask_for(worker.index()) {
+        asymmetric::heavy();
+    }
     if let Some(job) = remote.jobs.steal() {
         return Some(job);
     }
-    if round == ASK_ROUND || round == WAIT_ROUNDS {
-        remote.private.ask_for(worker.index());
-    }
-    if round == SPIN_ROUNDS || round == WAIT_ROUNDS {
-        return remote.private.seize(thief, worker.index(), || !remote.jobs.is_empty());
+    if round == SPIN_ROUNDS || is_last {
+        let is_any_shared = || !remote.jobs.is_empty();
+        return remote.private.seize(thief, worker.index(), is_any_shared);
     }
     None
 }

@@ -65,7 +65,7 @@ impl Forks {
             return Reclaimed::TakenBack;
         }
         reach.oldest = place;
-        private.settle(&reach, false);
+        private.settle(&mut reach, false);
         drop(reach);
         match self.jobs.pop() {
             Some(youngest) => {
