@@ -191,6 +191,31 @@ fn the_owner_takes_back_what_its_thief_forks() {
     });
 }
 
+#[test]
+fn nobody_sleeps_beside_a_fork_because_somebody_else_searched() {
+    check("smp fork: fork against falling asleep beside the end of a search", || {
+        let (pool, workers) = pool(3);
+        let [forking, worker, searching]: [ModelWorker; 3] =
+            workers.try_into().expect("a pool of three");
+        let done = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&done);
+        // Counted from the beginning: the other worker may not search, and leaves what it can to this one.
+        let search = searching.start_search();
+        let helping = thread::spawn(move || {
+            worker.enter(|| worker.work_until(|| seen.load(Ordering::Relaxed) == 1));
+        });
+        let ending = thread::spawn(move || search.end());
+        forking.enter(|| {
+            fork_and_wait();
+            done.store(1, Ordering::Relaxed);
+        });
+        pool.stop();
+        ending.join().unwrap();
+        helping.join().unwrap();
+        drop((pool, searching));
+    });
+}
+
 /// Worker 0 forks `job` and waits while worker 1 runs it, and `after` then.
 fn stolen_for_sure(job: impl FnOnce() + Send + 'static, after: impl FnOnce() + Send + 'static) {
     let (pool, workers) = pool(2);
@@ -251,6 +276,26 @@ fn a_worker_that_waits_runs_nothing_of_a_thief_that_is_done() {
                 join(|| (), || assert_eq!(current_worker(), Some(1)));
             },
         );
+    });
+}
+
+#[test]
+fn a_worker_that_waits_runs_nothing_of_somebody_who_has_not_begun() {
+    check("smp fork: loot of a thief that has not begun", || {
+        let (pool, workers) = pool(2);
+        let [forking, other]: [ModelWorker; 2] = workers.try_into().expect("a pool of two");
+        let stealing = thread::spawn(move || {
+            other.enter(|| {
+                if let Some(job) = other.hold_job_of(0) {
+                    join(|| (), || assert_eq!(current_worker(), Some(1)));
+                    other.run_held(job);
+                }
+            });
+            other
+        });
+        forking.enter(|| drop(join(|| (), || ())));
+        drop(stealing.join().unwrap());
+        drop(pool);
     });
 }
 

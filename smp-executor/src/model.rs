@@ -133,7 +133,18 @@ impl ModelWorker {
     pub fn seize_job_from(&self, victim: usize) -> bool {
         let remote = &self.worker.shared().remotes[victim];
         let is_any_shared = || !remote.jobs.is_empty();
-        self.run_stolen(remote.private.seize(victim, self.worker.index(), is_any_shared))
+        self.run_stolen(remote.private.seize(victim, is_any_shared))
+    }
+
+    /// As `seize_job_from`, but does not run the job yet.
+    pub fn hold_job_of(&self, victim: usize) -> Option<ModelJob> {
+        let remote = &self.worker.shared().remotes[victim];
+        remote.private.seize(victim, || !remote.jobs.is_empty()).map(ModelJob)
+    }
+
+    /// Runs a job that was held. Call it inside of `enter`.
+    pub fn run_held(&self, job: ModelJob) {
+        self.worker.forks.execute_stolen(&self.worker, job.0);
     }
 
     fn run_stolen(&self, job: Option<JobRef>) -> bool {
@@ -144,6 +155,16 @@ impl ModelWorker {
             }
             None => false,
         }
+    }
+}
+
+/// A job that a worker has taken and not begun.
+#[must_use]
+pub struct ModelJob(JobRef);
+
+impl std::fmt::Debug for ModelJob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelJob").finish_non_exhaustive()
     }
 }
 

@@ -86,6 +86,18 @@ impl Sleep {
         counts.searching() + counts.sleeping()
     }
 
+    /// How many workers would take a job now: those that search, and one of those that sleep, since they are woken one
+    /// after the other.
+    pub(crate) fn takers(&self) -> usize {
+        let counts = self.counts();
+        counts.searching() + counts.sleeping().min(1)
+    }
+
+    /// Whether anybody searches.
+    pub(crate) fn is_anyone_searching(&self) -> bool {
+        self.counts().searching() > 0
+    }
+
     /// A worker has run out of work. At most half of the workers search at once.
     pub(crate) fn start_searching(&self) -> Option<Searching> {
         // Ordering: Relaxed. A searcher publishes nothing by becoming one.
@@ -122,13 +134,6 @@ impl Sleep {
         // could stay in this core's store buffer while the counts are read, and the worker that lies down
         // meanwhile sees neither the push nor gets a wake-up.
         fence(Ordering::SeqCst);
-        self.notify_unfenced();
-    }
-
-    /// As [`Sleep::notify`] without the fence, for entries that their pusher takes back itself if nobody
-    /// comes: a missed wake-up costs parallelism, no progress.
-    #[inline]
-    pub(crate) fn notify_unfenced(&self) {
         let counts = self.counts();
         if counts.sleeping() != 0 && counts.searching() == 0 {
             self.wake_one();

@@ -99,14 +99,17 @@ where
     T: Send,
     F: Fn(&T, &T) -> Ordering + Sync,
 {
-    // Either look ends at the first pair that is out of order.
-    if list.is_sorted_by(|a, b| compare(a, b).is_le()) {
-        return;
+    // The standard library finds out by itself whether a list is sorted or reversed; of a long one it would see
+    // parts only. Either look ends at the first pair that is out of order.
+    if list.len() > SMALLEST {
+        if list.is_sorted_by(|a, b| compare(a, b).is_le()) {
+            return;
+        }
+        if list.is_sorted_by(|a, b| compare(a, b).is_gt()) {
+            return list.reverse();
+        }
     }
-    if list.is_sorted_by(|a, b| compare(a, b).is_gt()) {
-        return list.reverse();
-    }
-    let patience = list.len().ilog2();
+    let patience = list.len().checked_ilog2().unwrap_or(0);
     quicksort(list, None, patience, compare);
 }
 

@@ -23,8 +23,8 @@ const INJECTOR_INTERVAL: u32 = 61;
 /// 10 us and the task about 40; a search of about that length pays for itself if work comes meanwhile.
 const SEARCH_ROUNDS: u32 = if LOOM { 1 } else { 16 };
 
-/// Of those, how many only pause in between. The others give the core to whoever wants it, and take forked jobs from
-/// workers that have not heard the question: those do something long.
+/// Of those, how many only pause in between; the others give the core to whoever wants it. At their turn, and in the last
+/// round, it takes forked jobs from workers that have not heard the question: those do something long.
 const SPIN_ROUNDS: u32 = if LOOM { 0 } else { 8 };
 const SPINS_PER_ROUND: u32 = 32;
 
@@ -171,7 +171,7 @@ impl Worker {
             if let Some(found) = self.sweep() {
                 return Some(found);
             }
-            if round >= SPIN_ROUNDS
+            if (round == SPIN_ROUNDS || round == SEARCH_ROUNDS - 1)
                 && let Some(job) = self.seize()
             {
                 return Some(Found::Job(job));
@@ -224,9 +224,12 @@ impl Worker {
 
     /// Takes a forked job from somebody who has not heard the question.
     fn seize(&self) -> Option<JobRef> {
-        let mut others = self.shared.remotes.iter().enumerate();
-        let job = others.find_map(|(victim, remote)| {
-            remote.private.seize(victim, self.index, || !remote.jobs.is_empty())
+        let remotes = &self.shared.remotes;
+        let start = self.next_random() as usize % remotes.len();
+        let job = (0..remotes.len()).find_map(|offset| {
+            let victim = (start + offset) % remotes.len();
+            let remote = &remotes[victim];
+            remote.private.seize(victim, || !remote.jobs.is_empty())
         })?;
         self.counters().steals.add_owned(1);
         Some(job)
@@ -266,8 +269,10 @@ impl Worker {
             asymmetric::heavy();
         }
         // While somebody searches, what is in other workers' deques is for that one to find: it will take it, or
-        // wake somebody for it, or look here in its turn.
-        if !self.shared.injector.is_empty() || (!others.searching && self.shared.is_work_visible())
+        // wake somebody for it, or look here in its turn. Who has ended the search by now may have looked before the
+        // question above was asked, and have missed a private job.
+        let is_left_to_others = others.searching && self.shared.sleep.is_anyone_searching();
+        if !self.shared.injector.is_empty() || (!is_left_to_others && self.shared.is_work_visible())
         {
             return true;
         }

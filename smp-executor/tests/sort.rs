@@ -49,7 +49,7 @@ fn every_shape_of_input() {
     watched(|| {
         for workers in [1, 2, 4] {
             let executor = pool(workers);
-            for len in [0, 1, 2, 20, 1_000, 10_000, 150_000] {
+            for len in [0, 1, 2, 20, 1_000, 10_000, 80_000] {
                 for (name, list) in shapes(len) {
                     let mut expected = list.clone();
                     expected.sort_unstable();
@@ -134,8 +134,8 @@ fn a_comparison_that_panics_leaves_every_element_in_the_list() {
         for workers in [1, 2, 4] {
             let executor = pool(workers);
             let live = Arc::new(AtomicUsize::new(0));
-            let len = 150_000;
-            for fuse in [0, 1, 1_000, 149_999, 150_500, 300_000, 1_000_000, 2_000_000] {
+            let len = 80_000;
+            for fuse in [0, 1, 1_000, 79_999, 80_500, 200_000, 600_000] {
                 let mut list: Vec<Tracked> =
                     random(len).map(|value| Tracked::new(value, &live)).collect();
                 let count = AtomicUsize::new(0);
@@ -145,7 +145,7 @@ fn a_comparison_that_panics_leaves_every_element_in_the_list() {
                         a.value.cmp(&b.value)
                     });
                 }));
-                assert!(result.is_err(), "{fuse} comparisons are too many");
+                assert!(result.is_err(), "fewer than {fuse} comparisons");
                 assert_eq!(live.load(Relaxed), len);
                 let mut values: Vec<u32> = list.iter().map(|each| each.value).collect();
                 let mut expected: Vec<u32> = random(len).collect();
@@ -204,6 +204,9 @@ fn an_adversary_does_not_make_it_quadratic() {
             }
             values[*a].load(Relaxed).cmp(&values[*b].load(Relaxed))
         };
+        // The first two are out of order, so that the list is not found to be sorted.
+        freeze(1);
+        freeze(0);
         // On one worker: the adversary answers one question at a time.
         let executor = pool(1);
         let mut list: Vec<usize> = (0..LEN).collect();

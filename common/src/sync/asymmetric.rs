@@ -48,7 +48,10 @@ mod imp {
 
     pub(super) fn heavy() {
         assert!(is_supported(), "the caller asks first");
-        membarrier(MembarrierCommand::PrivateExpedited).expect("the process is registered");
+        // A registered process is only refused while the kernel has no memory for a list of cores.
+        while membarrier(MembarrierCommand::PrivateExpedited).is_err() {
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -70,8 +73,8 @@ mod imp {
     }
 }
 
-/// A model has no asymmetric fence. Two ordinary ones give the same guarantee to a pair of light and heavy; two light
-/// ones then order each other too, which nothing relies on.
+/// A model has no asymmetric fence. Two ordinary ones give the same guarantee to a pair of light and heavy. They give more
+/// than that: light ones order each other, and other SeqCst fences. Models do not see it if something relies on that.
 #[cfg(loom)]
 mod imp {
     use loom::sync::atomic::{Ordering, fence};

@@ -40,6 +40,11 @@ pub mod atomic {
     pub use loom::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
+
+    /// So many null pointers.
+    pub fn null_pointers<T>(count: usize) -> Box<[AtomicPtr<T>]> {
+        (0..count).map(|_| AtomicPtr::new(std::ptr::null_mut())).collect()
+    }
 }
 
 /// Spin-wait hint. A model must leave a spinning thread, or it never ends.

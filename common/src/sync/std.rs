@@ -20,6 +20,13 @@ pub mod atomic {
     pub use std::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
+
+    /// So many null pointers. Their memory comes zeroed from the system, and stays untouched until it is used.
+    pub fn null_pointers<T>(count: usize) -> Box<[AtomicPtr<T>]> {
+        let pointers = Box::new_zeroed_slice(count);
+        // SAFETY: an atomic pointer of zeroes is a null pointer.
+        unsafe { pointers.assume_init() }
+    }
 }
 
 /// Spin-wait hint.

@@ -43,7 +43,8 @@ pub(super) struct JobHeader {
 
 /// What a job needs once others may take it.
 struct SharedPart {
-    /// Who stole it. A hint for the owner, where to look for the job's descendants.
+    /// Who runs it, written when that begins and not earlier: the owner takes from this worker what the job forks, and
+    /// somebody who only holds the job may do anything else first.
     thief: AtomicUsize,
     /// Set when a thief is done with it.
     latch: Latch,
@@ -91,12 +92,9 @@ impl JobRef {
     ///
     /// The owner's frame is alive. Nobody but the caller uses the job meanwhile, and none but the owner has
     /// learnt of it before.
-    pub(super) unsafe fn share(self, owner: usize, thief: Option<usize>) {
-        let part = SharedPart {
-            thief: AtomicUsize::new(thief.unwrap_or(NO_THIEF)),
-            latch: Latch::new(owner),
-            owner,
-        };
+    pub(super) unsafe fn share(self, owner: usize) {
+        let part =
+            SharedPart { thief: AtomicUsize::new(NO_THIEF), latch: Latch::new(owner), owner };
         // SAFETY: the frame is alive; a shared borrow next to the owner's.
         let header = unsafe { self.0.as_ref() };
         header.shared.with_mut(|shared| {
@@ -126,7 +124,7 @@ impl JobRef {
     pub(super) unsafe fn execute(self, thief: usize, shared: &Shared) {
         // SAFETY: the owner does not leave its frame before the latch is set, which `execute` does last.
         let part = unsafe { JobHeader::shared(self.0) };
-        // Ordering: Relaxed; a hint.
+        // Ordering: Relaxed. What the owner finds there is ordered by the deque or the lock that it comes from.
         part.thief.store(thief, Ordering::Relaxed);
         // SAFETY: as above; the field is never written.
         let execute = unsafe { (*self.0.as_ptr()).execute };
@@ -183,7 +181,7 @@ where
         &unsafe { JobHeader::shared(NonNull::from(&self.header)) }.latch
     }
 
-    /// Who runs it, where a thief has begun.
+    /// Who runs it, if somebody has begun.
     ///
     /// # Safety
     ///
@@ -191,7 +189,7 @@ where
     pub(super) unsafe fn thief(&self) -> Option<usize> {
         // SAFETY: as in `latch`.
         let part = unsafe { JobHeader::shared(NonNull::from(&self.header)) };
-        // Ordering: Relaxed; a hint.
+        // Ordering: Relaxed, as where it is written.
         let thief = part.thief.load(Ordering::Relaxed);
         (thief != NO_THIEF).then_some(thief)
     }

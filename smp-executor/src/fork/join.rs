@@ -73,7 +73,8 @@ where
     // SAFETY: this frame is left only after the job has been taken back or its latch is set: below, or in
     // `TakeBack::drop` if `a` panics.
     let reference = unsafe { job.as_ref() };
-    // SAFETY: each `put` is followed by this look, and each that was not quiet by `after_put`.
+    // SAFETY: each `put` is followed by this look, and by `after_put` where there may be no room, which takes the job off
+    // if there is none.
     let place = unsafe { stack::put(reference) };
     if !stack::is_quiet(place) && !after_put(place) {
         // SAFETY: the job did not stay, so that nobody has learnt of it.

@@ -3,9 +3,9 @@
 //! Who is idle *asks*: the owner's next fork or take-back then shares its oldest jobs. Who has asked in vain for
 //! some microseconds, because the owner does something long, *seizes* the oldest job without the owner's help.
 
-use std::{mem, ptr};
+use std::mem;
 
-use executor_common::sync::atomic::{AtomicBool, Ordering};
+use executor_common::sync::atomic::{self, AtomicBool, Ordering};
 use executor_common::sync::{Mutex, MutexGuard, asymmetric};
 
 use super::job::JobRef;
@@ -35,10 +35,9 @@ pub(super) struct Reach {
 unsafe impl Send for Reach {}
 
 impl Private {
-    /// Room for `capacity` jobs. Deeper forks run serially.
+    /// Room for `capacity` jobs; deeper forks run serially. Unused room costs address space only.
     pub(crate) fn new(capacity: usize) -> Self {
-        // Null pointers: the memory is asked from the system zeroed, and stays untouched until it is used.
-        let slots: Box<[Slot]> = (0..=capacity).map(|_| Slot::new(ptr::null_mut())).collect();
+        let slots = atomic::null_pointers(capacity + 1);
         let oldest = Place::first(&slots);
         let reach = Reach { stack: None, unfenced: false, oldest, waiters: Vec::new() };
         Self { asked: AtomicBool::new(false), slots, reach: Mutex::new(reach) }
@@ -49,6 +48,9 @@ impl Private {
         let mut reach = self.reach.lock();
         reach.oldest = Place::first(&self.slots);
         reach.stack = Some(stack::set_up(&self.slots));
+        reach.waiters.clear();
+        // Ordering: Relaxed; under the lock, and see `ask`.
+        self.asked.store(false, Ordering::Relaxed);
         self.settle(&mut reach, !is_anyone_idle());
     }
 
@@ -116,11 +118,10 @@ impl Private {
     /// Takes the oldest job from the owner, who has not heard the question: worth an interrupt on every core
     /// of the process.
     ///
-    /// `owner` is whose jobs these are, `thief` the calling worker.
+    /// `owner` is whose jobs these are.
     pub(crate) fn seize(
         &self,
         owner: usize,
-        thief: usize,
         is_any_shared: impl FnOnce() -> bool,
     ) -> Option<JobRef> {
         let mut reach = self.reach.lock();
@@ -141,7 +142,7 @@ impl Private {
         reach.oldest = reach.oldest.next();
         // SAFETY: the owner takes the job back only through the lock, and finds it shared then; so its frame
         // is alive, and nobody else has learnt of the job.
-        unsafe { job.share(owner, Some(thief)) };
+        unsafe { job.share(owner) };
         Some(job)
     }
 

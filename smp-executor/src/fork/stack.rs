@@ -87,13 +87,13 @@ impl Place {
 ///
 /// # Safety
 ///
-/// The calling thread's last `put` was found to be quiet, or taken off again.
+/// The top is a slot: the calling thread's last `put` was below the spare one, or has been taken off.
 #[inline(always)]
 pub(super) unsafe fn put(job: JobRef) -> Place {
     STACK.with(|stack| {
         // Ordering: Relaxed; this thread's own.
         let place = Place(stack.top.load(Ordering::Relaxed));
-        // SAFETY: the top is a slot: a quiet `put` before this one was below the spare end.
+        // SAFETY: a slot, by the caller's promise.
         let slot = unsafe { &*place.0 };
         // Ordering: Relaxed; published by the store of `top`.
         slot.store(job.as_ptr(), Ordering::Relaxed);
@@ -108,8 +108,8 @@ pub(super) unsafe fn put(job: JobRef) -> Place {
 #[inline(always)]
 pub(super) fn is_quiet(place: Place) -> bool {
     STACK.with(|stack| {
-        // Ordering: the light fence, between the store of `top` and this load, pairs with the heavy one in
-        // `Private::ask_before_sleep`: either who lies down sees the job, or this sees the mark. Without it the load could
+        // Ordering: the light fence, between the store of `top` and this load, pairs with the heavy one before a
+        // sleep (`Worker::is_work_left`, and `loot_of` in `wait.rs`): either who lies down sees the job, or this sees the mark. Without it the load could
         // come first, and the job would wait beside a sleeper.
         asymmetric::light();
         place.0 < stack.limit.load(Ordering::Relaxed)
@@ -120,10 +120,11 @@ pub(super) fn is_quiet(place: Place) -> bool {
 #[inline(always)]
 pub(super) fn take_off(place: Place) -> bool {
     STACK.with(|stack| {
-        // Ordering: Relaxed, and then the light fence, which pairs with the heavy one in `Private::seize`: either the
-        // thief sees this store and leaves the job alone, or the load below sees its mark. Without the fence the
-        // load could come first, and both would have the job.
-        stack.top.store(place.0, Ordering::Relaxed);
+        // Ordering: Release pairs with the Acquire in `StackRef::top`, as in `put`: a thief that reads this value seizes
+        // older jobs, whose slots and frames were written before. Then the light fence, which pairs with the
+        // heavy one in `Private::seize`: either the thief sees this store and leaves the job alone, or the load below
+        // sees its mark. Without the fence the load could come first, and both would have the job.
+        stack.top.store(place.0, Ordering::Release);
         asymmetric::light();
         place.0 >= stack.floor.load(Ordering::Relaxed)
     })
@@ -186,7 +187,7 @@ impl StackRef {
 
     /// The end of what the owner has put on it.
     pub(super) fn top(&self) -> Place {
-        // Ordering: Acquire pairs with the Release in `put`.
+        // Ordering: Acquire pairs with the Release in `put` and `take_off`.
         Place(self.get().top.load(Ordering::Acquire))
     }
 

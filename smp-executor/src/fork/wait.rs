@@ -49,8 +49,13 @@ where
             return Waited::TakenBack;
         }
         // SAFETY: the caller's promise.
-        let thief = unsafe { job.thief() };
-        if let Some(loot) = thief.and_then(|thief| loot_of(worker, thief, round)) {
+        let Some(thief) = (unsafe { job.thief() }) else {
+            // Somebody has it and is about to run it. Too early to sleep: there is nobody to ask for a wake-up yet.
+            pause(round < SPIN_ROUNDS);
+            round = (round + 1).min(SPIN_ROUNDS);
+            continue;
+        };
+        if let Some(loot) = loot_of(worker, thief, round) {
             if latch.is_set() {
                 give_back(worker, loot);
                 break;
@@ -82,7 +87,7 @@ fn loot_of(worker: &Worker, thief: usize, round: u32) -> Option<JobRef> {
     }
     if round == SPIN_ROUNDS || is_last {
         let is_any_shared = || !remote.jobs.is_empty();
-        return remote.private.seize(thief, worker.index(), is_any_shared);
+        return remote.private.seize(thief, is_any_shared);
     }
     None
 }

@@ -1,5 +1,8 @@
 //! A worker's side of fork-join: the slow path of a fork and of a take-back.
 
+use std::mem;
+
+use executor_common::panic::AbortOnUnwind;
 use executor_common::{Parker, Unparker};
 
 use super::job::JobRef;
@@ -14,6 +17,12 @@ pub(crate) struct Forks {
     jobs: Local<JobRef>,
     /// For the waits of this worker's `join`s alone, so that no other protocol's token ends them.
     pub(super) parker: Parker,
+}
+
+/// How many would take a job of this worker now. Read under the lock: who lies down or waits later than that takes the lock
+/// later, and asks.
+fn takers(worker: &Worker, reach: &Reach) -> usize {
+    worker.shared().sleep.takers() + reach.waiters.len()
 }
 
 /// What has become of a job that others may have had.
@@ -65,11 +74,16 @@ impl Forks {
             return Reclaimed::TakenBack;
         }
         reach.oldest = place;
-        private.settle(&mut reach, false);
+        // If somebody takes jobs, the next fork replaces the one that is taken back here.
+        let quiet = takers(worker, &reach) == 0;
+        private.settle(&mut reach, quiet);
         drop(reach);
         match self.jobs.pop() {
             Some(youngest) => {
-                debug_assert!(youngest == job, "jobs are taken back in reverse order");
+                // Another one's frame would be run twice, and this one's be left while it is published.
+                let frame = AbortOnUnwind::new();
+                assert!(youngest == job, "jobs are taken back in reverse order");
+                frame.disarm();
                 Reclaimed::TakenBack
             }
             // All that is shared is older than what is private, so nothing is left of either.
@@ -80,22 +94,20 @@ impl Forks {
     /// Shares as many private jobs as others wait for, the oldest first. Returns whom to tell.
     fn share(&self, worker: &Worker, reach: &mut Reach, top: Place) -> Vec<usize> {
         let shared = worker.shared();
-        // Read under the lock: who lies down later than that takes the lock later, and asks.
-        let wanted = shared.sleep.idle() + reach.waiters.len();
-        let before = self.jobs.len();
-        let mut available = before;
+        let wanted = takers(worker, reach);
+        let mut available = self.jobs.len();
         while available < wanted && reach.oldest < top {
             // SAFETY: below the top; the slots are alive.
             let job = unsafe { reach.oldest.job() };
             reach.oldest = reach.oldest.next();
             // SAFETY: forked by this thread in a frame below this one, and not shared before, since `oldest` has
             // just gone past it.
-            unsafe { job.share(worker.index(), None) };
+            unsafe { job.share(worker.index()) };
             self.jobs.push(job);
             available += 1;
         }
         worker.remote().private.settle(reach, available >= wanted);
-        if available > before { std::mem::take(&mut reach.waiters) } else { Vec::new() }
+        if available > 0 { mem::take(&mut reach.waiters) } else { Vec::new() }
     }
 
     /// Wakes those for whom there is something now.
@@ -105,8 +117,7 @@ impl Forks {
             shared.remotes[waiter].fork_unparker.unpark();
         }
         if self.jobs.len() > 0 {
-            // Without a fence: whoever lies down later than the look at who is idle asks this worker.
-            shared.sleep.notify_unfenced();
+            shared.sleep.notify();
         }
     }
 

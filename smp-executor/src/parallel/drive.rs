@@ -7,6 +7,7 @@
 
 use super::pace::Pace;
 use super::splittable::Splittable;
+use crate::context::current_worker;
 use crate::fork::{is_asked, join};
 
 /// Maps the items and combines the results, in order.
@@ -18,7 +19,8 @@ where
     M: Fn(S::Item) -> R + Sync,
     C: Fn(R, R) -> R + Sync,
 {
-    Drive { identity, map, reduce }.run(identity(), items, Pace::new())
+    let pace = Pace::new(items.len());
+    Drive { identity, map, reduce }.run(identity(), items, pace)
 }
 
 /// The closures of one call.
@@ -30,6 +32,7 @@ struct Drive<'a, N, M, C> {
 
 impl<N, M, C> Drive<'_, N, M, C> {
     /// Goes over `rest`; `done` is the result of what comes before it.
+    #[inline(never)]
     fn run<S, R>(&self, mut done: R, mut rest: S, mut pace: Pace) -> R
     where
         S: Splittable,
@@ -40,14 +43,8 @@ impl<N, M, C> Drive<'_, N, M, C> {
     {
         loop {
             let len = rest.len();
-            if pace.is_worth_a_fork(len) && is_asked() {
-                let (left, right) = rest.split_at(len / 2);
-                let pace = pace.after_fork();
-                let (left, right) = join(
-                    || self.run(done, left, pace),
-                    || self.run((self.identity)(), right, pace),
-                );
-                return (self.reduce)(left, right);
+            if is_asked() && pace.is_fork_due(len) {
+                return self.fork(done, rest, pace);
             }
             let block = pace.block().min(len);
             let (now, later) = rest.split_at(block);
@@ -59,5 +56,28 @@ impl<N, M, C> Drive<'_, N, M, C> {
             rest = later;
             pace.ran(block);
         }
+    }
+
+    /// Goes over `rest` with whoever takes half of it.
+    #[cold]
+    #[inline(never)]
+    fn fork<S, R>(&self, done: R, rest: S, pace: Pace) -> R
+    where
+        S: Splittable,
+        R: Send,
+        N: Fn() -> R + Sync,
+        M: Fn(S::Item) -> R + Sync,
+        C: Fn(R, R) -> R + Sync,
+    {
+        let (len, here) = (rest.len(), current_worker());
+        let (left, right) = rest.split_at(len / 2);
+        let (left, right) = join(
+            || self.run(done, left, pace.after_fork(len / 2, true)),
+            || {
+                let wanted = current_worker() != here;
+                self.run((self.identity)(), right, pace.after_fork(len - len / 2, wanted))
+            },
+        );
+        (self.reduce)(left, right)
     }
 }
