@@ -108,6 +108,30 @@ fn the_last_searcher_calls_the_next_for_what_is_left() {
 }
 
 #[test]
+fn who_gets_up_for_two_pushes_calls_the_other() {
+    check("smp sleep: two pushes, both workers falling asleep", || {
+        let (pool, workers) = pool(2);
+        let [first, second] = two(workers);
+        let parker = Parker::new();
+        let unparker = parker.unparker();
+        let working = [first, second].map(|worker| thread::spawn(move || worker.run()));
+        // Whoever runs the first task is stuck until the other worker runs the second one.
+        let stuck = pool.spawn(move || parker.park());
+        let ending = pool.clone();
+        drop(pool.spawn(move || {
+            unparker.unpark();
+            // The end of a pool has models of its own.
+            loom::stop_exploring();
+            ending.stop();
+        }));
+        for working in working {
+            working.join().unwrap();
+        }
+        assert!(stuck.is_finished());
+    });
+}
+
+#[test]
 fn a_call_by_name_reaches_its_worker() {
     check("smp sleep: broadcast, falling asleep", || {
         let executor = SmpExecutor::builder().workers(1).build().unwrap();

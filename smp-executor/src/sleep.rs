@@ -56,9 +56,9 @@ pub(crate) struct Searching(());
 #[derive(Debug)]
 #[must_use]
 pub(crate) enum Woken {
-    /// A push woke it, and has counted it as searching.
+    /// A push woke it and has counted it as searching, or it did not sleep because there was something to do.
     ToSearch(Searching),
-    /// It was called by name, or did not sleep because there was something to do.
+    /// It was called by name, or did not sleep and may not search because others do.
     ToLook,
 }
 
@@ -103,8 +103,7 @@ impl Sleep {
         // Ordering: Relaxed. A searcher publishes nothing by becoming one.
         self.counts
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counts| {
-                let room = Counts(counts).searching() < self.max_searching;
-                room.then_some(counts + ONE_SEARCHING)
+                self.may_search(counts).then_some(counts + ONE_SEARCHING)
             })
             .ok()
             .map(|_| Searching(()))
@@ -114,8 +113,9 @@ impl Sleep {
     /// it looks whether there is more, and wakes the next one for it (events F1 to F3).
     pub(crate) fn stop_searching(&self, searching: Searching, is_work_left: impl FnOnce() -> bool) {
         let Searching(()) = searching;
-        // Ordering: Relaxed; the fence below orders it against the look at the queues.
-        let before = Counts(self.counts.fetch_sub(ONE_SEARCHING, Ordering::Relaxed));
+        // Ordering: Release pairs with the Acquire in `announce`: whoever lies down after this and is not seen here must
+        // see in its turn what the search has moved to this worker's deque. Against the look below the fence orders it.
+        let before = Counts(self.counts.fetch_sub(ONE_SEARCHING, Ordering::Release));
         if before.searching() > 1 || before.sleeping() == 0 {
             return;
         }
@@ -202,8 +202,10 @@ impl Sleep {
         // Ordering: pairs with the fence in `notify`. Without it the look below could be
         // older than the announcement, and miss a push that did not see it.
         fence(Ordering::SeqCst);
-        if is_work_left(others) && self.get_up(worker) {
-            return Woken::ToLook;
+        if is_work_left(others)
+            && let Some(woken) = self.get_up(worker)
+        {
+            return woken;
         }
         loop {
             parker.park();
@@ -229,22 +231,35 @@ impl Sleep {
             Some(Searching(())) => ONE_SLEEPING - ONE_SEARCHING,
             None => ONE_SLEEPING,
         };
-        // Ordering: Relaxed; the fence in `fall_asleep` orders it before the look at the queues.
-        let before = Counts(self.counts.fetch_add(change, Ordering::Relaxed));
+        // Ordering: Acquire pairs with the Release in `stop_searching`. The fence in `fall_asleep` orders this before the
+        // look at the queues.
+        let before = Counts(self.counts.fetch_add(change, Ordering::Acquire));
         let searching_others = before.searching() - usize::from(change != ONE_SLEEPING);
         Others { searching: searching_others > 0, all_asleep }
     }
 
-    /// Takes the worker out of the sleepers. False if a waker was faster, whose token comes then.
-    fn get_up(&self, worker: usize) -> bool {
+    /// Takes the worker out of the sleepers, to search if it may. None if a waker was faster, whose token comes then.
+    ///
+    /// It must not take one entry and leave the others alone: a pusher may have seen it searching before it lay down, and
+    /// relied on it. If it may not search now, somebody else does, and will look when that ends.
+    fn get_up(&self, worker: usize) -> Option<Woken> {
         let mut sleepers = self.sleepers.lock();
-        let Some(place) = sleepers.iter().position(|sleeper| *sleeper == worker) else {
-            return false;
-        };
+        let place = sleepers.iter().position(|sleeper| *sleeper == worker)?;
         sleepers.remove(place);
+        let change = |counts| {
+            let up = counts - ONE_SLEEPING;
+            Some(if self.may_search(counts) { up + ONE_SEARCHING } else { up })
+        };
         // Ordering: Relaxed; getting up publishes nothing.
-        self.counts.fetch_sub(ONE_SLEEPING, Ordering::Relaxed);
-        true
+        let before = self.counts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
+        Some(match before {
+            Ok(counts) if self.may_search(counts) => Woken::ToSearch(Searching(())),
+            _ => Woken::ToLook,
+        })
+    }
+
+    fn may_search(&self, counts: usize) -> bool {
+        Counts(counts).searching() < self.max_searching
     }
 
     /// How many workers sleep at this moment.

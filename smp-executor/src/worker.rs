@@ -140,7 +140,17 @@ impl Worker {
         {
             return Some(task);
         }
-        self.tasks.pop().or_else(|| self.shared.injector.steal_batch(&self.tasks))
+        self.tasks.pop().or_else(|| self.next_batch())
+    }
+
+    /// A batch out of the injector, by a worker that is not counted as searching. What goes into the own deque is a push
+    /// like any other: who looked while it was on its way has not seen it.
+    fn next_batch(&self) -> Option<Runnable> {
+        let task = self.shared.injector.steal_batch(&self.tasks)?;
+        if self.tasks.len() > 0 {
+            self.shared.sleep.notify();
+        }
+        Some(task)
     }
 
     fn execute(&self, found: Found) {

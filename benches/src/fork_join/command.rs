@@ -80,6 +80,11 @@ pub fn run(args: &ForkJoinArgs, out: &mut impl Write) -> anyhow::Result<bool> {
 
     let hardware = Hardware::read().to_string();
     writeln!(out, "{hardware}")?;
+    // Nothing spoils these figures as much as somebody else's work on the same cores.
+    if let Ok(load) = std::fs::read_to_string("/proc/loadavg") {
+        let minutes: Vec<_> = load.split_whitespace().take(3).collect();
+        writeln!(out, "load average   {} (of 1, 5 and 15 minutes)", minutes.join(", "))?;
+    }
     writeln!(out, "rounds         {}; all peers take turns in each", args.rounds)?;
     writeln!(out, "pinned         {}", if args.pin { "yes" } else { "no" })?;
     writeln!(out, "times          median of the rounds (shortest repetition)")?;

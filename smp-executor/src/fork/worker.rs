@@ -93,7 +93,6 @@ impl Forks {
 
     /// Shares as many private jobs as others wait for, the oldest first. Returns whom to tell.
     fn share(&self, worker: &Worker, reach: &mut Reach, top: Place) -> Vec<usize> {
-        let shared = worker.shared();
         let wanted = takers(worker, reach);
         let mut available = self.jobs.len();
         while available < wanted && reach.oldest < top {

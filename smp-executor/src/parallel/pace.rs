@@ -89,7 +89,7 @@ impl Pace {
         let idle = idle_workers();
         // If nobody is idle, either somebody waits for this very work, or the question is an old one. The fork finds
         // out, and an old question is gone then.
-        if idle == 0 || (self.wanted && len <= FEW * (idle + 1)) {
+        if self.wanted && (idle == 0 || len <= FEW * (idle + 1)) {
             return true;
         }
         if self.begin.is_none() {

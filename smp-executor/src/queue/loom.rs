@@ -7,6 +7,7 @@
 //! afterwards.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::ptr::NonNull;
 
 use executor_common::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -234,6 +235,23 @@ impl<T: Entry> Injector<T> {
     }
 
     pub(crate) fn steal(&self) -> Option<T> {
+        let won = self.claim(1)?;
+        Some(self.take(won.start))
+    }
+
+    /// Up to two entries. The original takes half of what is there, or all that is left of a block; a model has the second
+    /// with fewer entries.
+    pub(crate) fn steal_batch(&self, into: &Local<T>) -> Option<T> {
+        let won = self.claim(2)?;
+        let first = self.take(won.start);
+        for index in won.skip(1) {
+            into.push(self.take(index));
+        }
+        Some(first)
+    }
+
+    /// Wins the oldest entries, at most so many.
+    fn claim(&self, most: usize) -> Option<Range<usize>> {
         loop {
             let head = self.head.load(Ordering::Acquire);
             fence(Ordering::SeqCst);
@@ -241,28 +259,24 @@ impl<T: Entry> Injector<T> {
             if head == tail {
                 return None;
             }
-            if self
-                .head
-                .compare_exchange(head, head + 1, Ordering::SeqCst, Ordering::Acquire)
-                .is_err()
-            {
-                continue;
-            }
-            loop {
-                let address = self.slots.at(head).load(Ordering::Acquire);
-                if address != 0 {
-                    // SAFETY: the index that this thread won belongs to one push, and is won once.
-                    return Some(unsafe { recover(address) });
-                }
-                // The pusher has the index but has not written the slot yet.
-                hint::spin_loop();
+            let end = tail.min(head + most);
+            if self.head.compare_exchange(head, end, Ordering::SeqCst, Ordering::Acquire).is_ok() {
+                return Some(head..end);
             }
         }
     }
 
-    /// One entry is as good as a batch of a model's queue.
-    pub(crate) fn steal_batch(&self, _into: &Local<T>) -> Option<T> {
-        self.steal()
+    /// The entry at an index that this thread has won.
+    fn take(&self, index: usize) -> T {
+        loop {
+            let address = self.slots.at(index).load(Ordering::Acquire);
+            if address != 0 {
+                // SAFETY: the index that this thread won belongs to one push, and is won once.
+                return unsafe { recover(address) };
+            }
+            // The pusher has the index but has not written the slot yet.
+            hint::spin_loop();
+        }
     }
 }
 
