@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use benches::Hardware;
-use benches::fork_join::{AnyProgram, PeerKind, Prepared, Workers, programs};
+use benches::fork_join::{AnyProgram, DEPTHS, PeerKind, Prepared, Workers, programs};
 use criterion::{Criterion, SamplingMode};
 
 fn main() {
@@ -45,12 +45,16 @@ fn bench(
         // built by the first call, and ends before the next peer's.
         let mut prepared = Some(&mut *prepared);
         let mut contender = None;
+        let mut samples = 0;
         group.bench_function(peer.name(), |bencher| {
             let contender = contender.get_or_insert_with(|| {
                 let prepared = prepared.take().unwrap();
                 prepared.on(peer, Workers::unpinned(workers)).unwrap()
             });
-            bencher.iter_custom(|runs| contender.time(runs));
+            bencher.iter_custom(|runs| {
+                samples += 1;
+                contender.time(runs, samples % DEPTHS)
+            });
             contender.check().unwrap();
         });
     }

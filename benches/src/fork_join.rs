@@ -37,6 +37,7 @@
 //! cost of the fork.
 
 mod command;
+mod depth;
 mod fib;
 mod figures;
 pub mod first_steal;
@@ -57,6 +58,7 @@ mod tree_sum;
 mod workers;
 
 pub use command::{ForkJoinArgs, run};
+pub use depth::DEPTHS;
 pub use fib::Fib;
 pub use figures::{Figures, Spread, Times};
 pub use flat_loop::{Cost, Element, ForEach, MapReduce};

@@ -17,7 +17,7 @@ fn every_peer_arrives_at_the_same_results() {
                 for peer in PeerKind::ALL.into_iter().filter(|peer| program.suits(*peer)) {
                     let mut contender = prepared.on(peer, Workers::unpinned(workers)).unwrap();
                     for runs in [1, 2] {
-                        contender.time(runs);
+                        contender.time(runs, 0);
                         contender.check().unwrap();
                     }
                 }

@@ -272,8 +272,8 @@ impl Worker {
         // From now on whoever forks shares the job at once. The fence pairs with the light one in a fork: what has
         // been forked without a sign of this is seen below.
         let mut unfenced = false;
-        for remote in &self.shared.remotes {
-            unfenced |= remote.private.ask_before_sleep();
+        for (other, remote) in self.shared.remotes.iter().enumerate() {
+            unfenced |= other != self.index && remote.private.ask_before_sleep();
         }
         if unfenced {
             asymmetric::heavy();

@@ -116,7 +116,7 @@ fn once(
         for peer in peers.iter().filter(|peer| program.suits(**peer)) {
             for workers in workers {
                 let mut contender = prepared.on(*peer, Workers::unpinned(*workers))?;
-                contender.time(1);
+                contender.time(1, 0);
                 contender.check()?;
             }
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::depth::DEPTHS;
 use super::figures::Figures;
 use super::peer::PeerKind;
 use super::program::{AnyProgram, Prepared};
@@ -74,7 +75,8 @@ pub fn measure(program: &dyn AnyProgram, plan: &Plan) -> anyhow::Result<Vec<Figu
             order.rotate_left(round % peers.len().max(1));
             for peer in order {
                 let workers = Workers { count: row.workers, pinned: plan.pinned };
-                let seconds = on_a_thread(|| turn(&mut *prepared, peer, workers, runs, plan))?;
+                let seconds =
+                    on_a_thread(|| turn(&mut *prepared, peer, workers, runs, round, plan))?;
                 row.add(peer, seconds);
             }
         }
@@ -85,7 +87,7 @@ pub fn measure(program: &dyn AnyProgram, plan: &Plan) -> anyhow::Result<Vec<Figu
 /// How many serial runs take as long as one repetition should. The same number for all peers: the same work.
 fn runs_of_a_repetition(prepared: &mut dyn Prepared, repetition: Duration) -> anyhow::Result<u64> {
     let mut serial = prepared.on(PeerKind::Serial, Workers::unpinned(1))?;
-    let once = serial.time(1).min(serial.time(1)).max(Duration::from_nanos(10));
+    let once = serial.time(1, 0).min(serial.time(1, 0)).max(Duration::from_nanos(10));
     Ok(repetition.as_nanos().div_ceil(once.as_nanos()) as u64)
 }
 
@@ -101,17 +103,20 @@ fn turn(
     peer: PeerKind,
     workers: Workers,
     runs: u64,
+    round: usize,
     plan: &Plan,
 ) -> anyhow::Result<Vec<f64>> {
     let mut contender = prepared.on(peer, workers)?;
-    contender.time(runs);
+    contender.time(runs, 0);
     contender.check()?;
     let mut total = Duration::ZERO;
     let mut seconds = Vec::new();
     while seconds.len() < plan.min_repetitions
         || (total < plan.turn && seconds.len() < MAX_REPETITIONS)
     {
-        let taken = contender.time(runs);
+        // Repetitions and rounds go over the depths in steps that meet all of them.
+        let depth = (5 * round + 2 * seconds.len()) % DEPTHS;
+        let taken = contender.time(runs, depth);
         total += taken;
         seconds.push(taken.as_secs_f64() / runs as f64);
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use super::depth::deeper;
 use super::peer::{Chili, Peer, PeerKind, Rayon, Serial, Smp};
 use super::target::Target;
 use super::workers::Workers;
@@ -80,8 +81,9 @@ pub trait Prepared {
 
 /// A program with its input and a pool.
 pub trait Contender {
-    /// Runs it so many times on a worker of the pool and returns how long that took, without setting the input up.
-    fn time(&mut self, runs: u64) -> Duration;
+    /// Runs it so many times on a worker of the pool, so many frames [`deeper`] than otherwise, and returns how long
+    /// that took, without setting the input up.
+    fn time(&mut self, runs: u64, depth: usize) -> Duration;
 
     /// Checks the result of the last run.
     ///
@@ -141,9 +143,9 @@ struct OnPool<'a, P: Peer, G: Program> {
 }
 
 impl<P: Peer, G: Program> Contender for OnPool<'_, P, G> {
-    fn time(&mut self, runs: u64) -> Duration {
+    fn time(&mut self, runs: u64, depth: usize) -> Duration {
         let (program, input) = (self.program, &mut *self.input);
-        let (taken, output) = P::install(&self.pool, move |scope| {
+        let mut timed = move |scope: &mut P::Scope<'_>| {
             let mut taken = Duration::ZERO;
             let mut output = None;
             if G::CHANGES_INPUT {
@@ -161,7 +163,8 @@ impl<P: Peer, G: Program> Contender for OnPool<'_, P, G> {
                 taken = start.elapsed();
             }
             (taken, output)
-        });
+        };
+        let (taken, output) = P::install(&self.pool, move |scope| deeper(depth, || timed(scope)));
         self.output = output;
         taken
     }
