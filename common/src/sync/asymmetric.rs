@@ -5,8 +5,9 @@
 //! every running thread of the process execute a full one, wherever it is: what a thread had stored before, the
 //! slow side sees; what the slow side had stored before, a thread that goes on from there sees.
 //!
-//! Linux has it as `membarrier(2)`, `MEMBARRIER_CMD_PRIVATE_EXPEDITED`: a few hundred nanoseconds, and an interrupt on
-//! the cores that run this process. Elsewhere [`is_supported`] says no.
+//! Linux has it as `membarrier(2)`, `MEMBARRIER_CMD_PRIVATE_EXPEDITED`. It waits for an interrupt on each core that runs this
+//! process: half a microsecond if there is none, and as long as waking a thread (10 us on a virtual machine) if there is one. So
+//! it belongs where somebody sleeps or would otherwise. Elsewhere [`is_supported`] says no.
 
 /// Whether [`heavy`] does anything; asked from the system once.
 pub fn is_supported() -> bool {

@@ -70,14 +70,20 @@ impl Private {
         }
     }
 
-    /// Asks on behalf of `waiter`, whom the owner unparks when it has shared something. The result is that of
-    /// [`ask_before_sleep`](Self::ask_before_sleep).
-    pub(super) fn ask_for(&self, waiter: usize) -> bool {
+    /// Asks on behalf of `waiter`, whom the owner unparks when it has shared something.
+    pub(super) fn ask_for(&self, waiter: usize) -> MutexGuard<'_, Reach> {
         let mut reach = self.reach.lock();
         if !reach.waiters.contains(&waiter) {
             reach.waiters.push(waiter);
         }
         self.ask_locked(&reach);
+        reach
+    }
+
+    /// As [`ask_for`](Self::ask_for), by a worker that is about to sleep. The result is that of
+    /// [`ask_before_sleep`](Self::ask_before_sleep).
+    pub(super) fn ask_for_before_sleep(&self, waiter: usize) -> bool {
+        let mut reach = self.ask_for(waiter);
         asymmetric::is_supported() && mem::take(&mut reach.unfenced)
     }
 

@@ -15,7 +15,7 @@ const WAIT_ROUNDS: u32 = if LOOM { 0 } else { 64 };
 const SPIN_ROUNDS: u32 = 32;
 
 /// After so many it asks its thief for jobs. Not at once: a thief that is about to finish is better left alone.
-const ASK_ROUND: u32 = if LOOM { 0 } else { 2 };
+const ASK_ROUND: u32 = if LOOM { u32::MAX } else { 2 };
 
 /// How a wait for a stolen job ended.
 #[must_use]
@@ -79,7 +79,9 @@ where
 fn loot_of(worker: &Worker, thief: usize, round: u32) -> Option<JobRef> {
     let remote = &worker.shared().remotes[thief];
     let is_last = round == WAIT_ROUNDS;
-    if (round == ASK_ROUND || is_last) && remote.private.ask_for(worker.index()) {
+    if round == ASK_ROUND {
+        drop(remote.private.ask_for(worker.index()));
+    } else if is_last && remote.private.ask_for_before_sleep(worker.index()) {
         asymmetric::heavy();
     }
     if let Some(job) = remote.jobs.steal() {

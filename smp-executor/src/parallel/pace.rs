@@ -32,7 +32,11 @@ const UNTIMED_BLOCK: usize = 8;
 const SAMPLE: usize = 16;
 
 /// A block has at most so many times the items that went by before, lest a cheap stretch hides an expensive one.
-const GROWTH: usize = 16;
+const GROWTH: usize = 8;
+
+/// The first block of a piece is at most one part in so many of it: what was measured before the fork may have been
+/// cheaper.
+const PIECE_PARTS: usize = 16;
 
 /// If there are no more than so many items for each worker that could run some, then to run the first one
 /// alone, so as to measure it, would take too long if it is a long one.
@@ -62,10 +66,12 @@ impl Pace {
         Self { block, done: 0, due: UNTIMED, begin: None, cost: None, wanted: true }
     }
 
-    /// For one half of what is left, which has `len` items: those that lie side by side cost about the same.
+    /// For one half of what is left, which has `len` items. Those that lie side by side cost about the same, but the cost
+    /// may grow or shrink over the list.
     pub(super) fn after_fork(self, len: usize, wanted: bool) -> Self {
+        let block = self.block.min(len / PIECE_PARTS).max(1);
         match self.cost {
-            Some(_) => Self { done: 0, due: 0, begin: None, ..self },
+            Some(_) => Self { block, done: 0, due: 0, begin: None, ..self },
             None => Self { wanted, ..Self::new(len) },
         }
     }
