@@ -204,15 +204,37 @@ fn nobody_sleeps_beside_a_fork_because_somebody_else_searched() {
         let helping = thread::spawn(move || {
             worker.enter(|| worker.work_until(|| seen.load(Ordering::Relaxed) == 1));
         });
-        let ending = thread::spawn(move || search.end());
+        let ending = thread::spawn(move || {
+            searching.enter(|| {
+                let job = searching.steal_and_hold_job_of(0);
+                search.end();
+                if let Some(job) = job {
+                    searching.run_held(job);
+                }
+            });
+        });
         forking.enter(|| {
-            fork_and_wait();
+            let parker = Parker::new();
+            let unparker = parker.unparker();
+            // The second branch is shared at once, since somebody searches, and takes who has it until the end. The fork in
+            // the first may be private, and needs the other one.
+            join(
+                move || {
+                    fork_and_wait();
+                    unparker.unpark();
+                },
+                move || {
+                    if current_worker() == Some(2) {
+                        parker.park();
+                    }
+                },
+            );
             done.store(1, Ordering::Relaxed);
         });
         pool.stop();
         ending.join().unwrap();
         helping.join().unwrap();
-        drop((pool, searching));
+        drop(pool);
     });
 }
 
@@ -263,6 +285,34 @@ fn a_worker_that_waits_is_woken_for_what_its_thief_forks() {
             },
             || (),
         );
+    });
+}
+
+#[test]
+fn a_worker_that_waits_helps_a_thief_that_has_not_begun_yet() {
+    check("smp fork: a waiting worker helps a thief that begins later", || {
+        let (pool, workers) = pool(2);
+        let [forking, other]: [ModelWorker; 2] = workers.try_into().expect("a pool of two");
+        let stealing = thread::spawn(move || {
+            other.enter(|| {
+                if let Some(job) = other.hold_job_of(0) {
+                    other.run_held(job);
+                }
+            });
+            other
+        });
+        forking.enter(|| {
+            join(
+                || (),
+                || {
+                    if current_worker() == Some(1) {
+                        fork_and_wait();
+                    }
+                },
+            );
+        });
+        drop(stealing.join().unwrap());
+        drop(pool);
     });
 }
 

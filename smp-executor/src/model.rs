@@ -142,6 +142,11 @@ impl ModelWorker {
         remote.private.seize(victim, || !remote.jobs.is_empty()).map(ModelJob)
     }
 
+    /// Steals a job that `victim` has shared, if there is one, and does not run it yet.
+    pub fn steal_and_hold_job_of(&self, victim: usize) -> Option<ModelJob> {
+        self.worker.shared().remotes[victim].jobs.steal().map(ModelJob)
+    }
+
     /// Runs a job that was held. Call it inside of `enter`.
     pub fn run_held(&self, job: ModelJob) {
         self.worker.forks.execute_stolen(&self.worker, job.0);

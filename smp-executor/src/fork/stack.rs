@@ -123,7 +123,8 @@ pub(super) fn take_off(place: Place) -> bool {
         // Ordering: Release pairs with the Acquire in `StackRef::top`, as in `put`: a thief that reads this value seizes
         // older jobs, whose slots and frames were written before. Then the light fence, which pairs with the
         // heavy one in `Private::seize`: either the thief sees this store and leaves the job alone, or the load below
-        // sees its mark. Without the fence the load could come first, and both would have the job.
+        // sees its mark. Without the fence the load could come first, and both would have the job. (No model sees the
+        // Release: after their light fence, a SeqCst one, loom lets Relaxed stores publish too.)
         stack.top.store(place.0, Ordering::Release);
         asymmetric::light();
         place.0 >= stack.floor.load(Ordering::Relaxed)

@@ -78,7 +78,7 @@ where
 /// before the sleep, as `Worker::is_work_left` is for an idle worker.
 fn loot_of(worker: &Worker, thief: usize, round: u32) -> Option<JobRef> {
     let remote = &worker.shared().remotes[thief];
-    let is_last = round == WAIT_ROUNDS;
+    let is_last = round >= WAIT_ROUNDS;
     if round == ASK_ROUND {
         drop(remote.private.ask_for(worker.index()));
     } else if is_last && remote.private.ask_for_before_sleep(worker.index()) {
