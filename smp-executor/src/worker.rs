@@ -21,12 +21,13 @@ const INJECTOR_INTERVAL: u32 = 61;
 
 /// How often a searcher goes over all queues before it lies down. Waking a halted core takes the waker about
 /// 10 us and the task about 40; a search of about that length pays for itself if work comes meanwhile.
-const SEARCH_ROUNDS: u32 = if LOOM { 1 } else { 16 };
+const SEARCH_ROUNDS: u32 = if LOOM { 1 } else { 40 };
 
 /// Of those, how many only pause in between; the others give the core to whoever wants it. At their turn, and in the last
 /// round, it takes forked jobs from workers that have not heard the question: those do something long.
-const SPIN_ROUNDS: u32 = if LOOM { 0 } else { 8 };
-const SPINS_PER_ROUND: u32 = 32;
+const SPIN_ROUNDS: u32 = if LOOM { 0 } else { 32 };
+/// About 200 ns: whoever waits longer between two looks finds a small job when it is almost done.
+const SPINS_PER_ROUND: u32 = 8;
 
 /// The state of one worker, on its own thread.
 pub(crate) struct Worker {
