@@ -81,7 +81,7 @@ pub trait Prepared {
 
 /// A program with its input and a pool.
 pub trait Contender {
-    /// Runs it so many times on a worker of the pool, so many frames [`deeper`] than otherwise, and returns how long
+    /// Runs it so many times on a worker of the pool, so many frames deeper than otherwise, and returns how long
     /// that took, without setting the input up.
     fn time(&mut self, runs: u64, depth: usize) -> Duration;
 
