@@ -343,7 +343,9 @@ fn a_worker_that_waits_runs_nothing_of_somebody_who_has_not_begun() {
             });
             other
         });
-        forking.enter(|| drop(join(|| (), || ())));
+        forking.enter(|| {
+            join(|| (), || ());
+        });
         drop(stealing.join().unwrap());
         drop(pool);
     });
