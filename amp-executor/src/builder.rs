@@ -302,7 +302,7 @@ impl fmt::Debug for AmpBuilder {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use executor_common::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn a_thread_that_cannot_be_made_ends_those_before_it() {

@@ -9,8 +9,8 @@ use executor_common::Parker;
 use executor_common::sync::atomic::{AtomicUsize, Ordering};
 use executor_common::sync::{Arc, thread};
 use loom_tests::check;
-use smp_executor::SmpExecutor;
-use smp_executor::model::{ModelWorker, pool};
+use smp_executor::model::{ModelPool, ModelWorker, pool};
+use smp_executor::{JoinHandle, SmpExecutor};
 
 /// What has been done so far.
 #[derive(Clone)]
@@ -83,23 +83,28 @@ fn two_pushes_at_once_are_both_served_by_one_worker() {
     });
 }
 
+/// Two tasks from outside, so that one worker may find both. Whoever runs the first, whose handle this returns, is stuck until
+/// the other worker runs the second, which ends the pool.
+fn spawn_two_that_need_two_workers(pool: &ModelPool) -> JoinHandle<()> {
+    let parker = Parker::new();
+    let unparker = parker.unparker();
+    let stuck = pool.spawn(move || parker.park());
+    let ending = pool.clone();
+    drop(pool.spawn(move || {
+        unparker.unpark();
+        // The end of a pool has models of its own.
+        loom::stop_exploring();
+        ending.stop();
+    }));
+    stuck
+}
+
 #[test]
 fn the_last_searcher_calls_the_next_for_what_is_left() {
     check("smp sleep: two tasks that need two workers", || {
         let (pool, workers) = pool(2);
         let [first, second] = two(workers);
-        let parker = Parker::new();
-        let unparker = parker.unparker();
-        // From outside, so that one worker may find both. Whoever runs the first task is stuck until the other
-        // worker runs the second one.
-        let stuck = pool.spawn(move || parker.park());
-        let ending = pool.clone();
-        drop(pool.spawn(move || {
-            unparker.unpark();
-            // The end of a pool has models of its own.
-            loom::stop_exploring();
-            ending.stop();
-        }));
+        let stuck = spawn_two_that_need_two_workers(&pool);
         let working = thread::spawn(move || first.run());
         second.run();
         working.join().unwrap();
@@ -112,18 +117,8 @@ fn who_gets_up_for_two_pushes_calls_the_other() {
     check("smp sleep: two pushes, both workers falling asleep", || {
         let (pool, workers) = pool(2);
         let [first, second] = two(workers);
-        let parker = Parker::new();
-        let unparker = parker.unparker();
         let working = [first, second].map(|worker| thread::spawn(move || worker.run()));
-        // Whoever runs the first task is stuck until the other worker runs the second one.
-        let stuck = pool.spawn(move || parker.park());
-        let ending = pool.clone();
-        drop(pool.spawn(move || {
-            unparker.unpark();
-            // The end of a pool has models of its own.
-            loom::stop_exploring();
-            ending.stop();
-        }));
+        let stuck = spawn_two_that_need_two_workers(&pool);
         for working in working {
             working.join().unwrap();
         }

@@ -220,7 +220,7 @@ impl SmpBuilder {
 
 /// How many forks may be open at once on a stack of this size: more than fit, since no frame of a `join` is smaller than
 /// this. Unused slots cost address space only.
-fn fork_capacity(stack_size: Option<usize>) -> usize {
+pub(crate) fn fork_capacity(stack_size: Option<usize>) -> usize {
     const MIN_FRAME_BYTES: usize = 64;
     /// The standard library's, unless the environment says otherwise.
     const DEFAULT_STACK_BYTES: usize = 2 << 20;
@@ -283,7 +283,7 @@ impl fmt::Debug for SmpBuilder {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use executor_common::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn when_a_thread_is_refused_half_way_those_before_it_are_joined() {

@@ -6,7 +6,7 @@
 use executor_common::sync::Arc;
 use executor_common::{JoinHandle, closure_task};
 
-use crate::builder::assemble;
+use crate::builder::{assemble, fork_capacity};
 use crate::context;
 use crate::fork::JobRef;
 use crate::shared::{Hooks, Shared};
@@ -27,7 +27,7 @@ pub struct ModelWorker {
 
 /// `count` workers that nobody runs yet.
 pub fn pool(count: usize) -> (ModelPool, Vec<ModelWorker>) {
-    let (shared, workers) = assemble(count, 4, Hooks::default());
+    let (shared, workers) = assemble(count, fork_capacity(None), Hooks::default());
     let workers = workers
         .into_iter()
         .map(|worker| ModelWorker { worker, shared: Arc::clone(&shared) })
@@ -131,15 +131,12 @@ impl ModelWorker {
 
     /// Takes one job from `victim` that it has not shared, if it has one; runs it. Call it inside of `enter`.
     pub fn seize_job_from(&self, victim: usize) -> bool {
-        let remote = &self.worker.shared().remotes[victim];
-        let is_any_shared = || !remote.jobs.is_empty();
-        self.run_stolen(remote.private.seize(victim, is_any_shared))
+        self.run_stolen(self.worker.shared().seize_from(victim))
     }
 
     /// As `seize_job_from`, but does not run the job yet.
     pub fn hold_job_of(&self, victim: usize) -> Option<ModelJob> {
-        let remote = &self.worker.shared().remotes[victim];
-        remote.private.seize(victim, || !remote.jobs.is_empty()).map(ModelJob)
+        self.worker.shared().seize_from(victim).map(ModelJob)
     }
 
     /// Steals a job that `victim` has shared, if there is one, and does not run it yet.

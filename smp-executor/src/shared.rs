@@ -130,6 +130,12 @@ impl Shared {
             || self.remotes.iter().any(|remote| remote.private.is_seizable())
     }
 
+    /// Takes a forked job from a worker that has not heard the question, unless it shares any.
+    pub(crate) fn seize_from(&self, victim: usize) -> Option<JobRef> {
+        let remote = &self.remotes[victim];
+        remote.private.seize(victim, || !remote.jobs.is_empty())
+    }
+
     /// Begins the end: workers leave after the task that they run, and what is queued is cancelled.
     pub(crate) fn stop(&self) {
         self.lifecycle.stop();

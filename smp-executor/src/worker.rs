@@ -235,13 +235,10 @@ impl Worker {
 
     /// Takes a forked job from somebody who has not heard the question.
     fn seize(&self) -> Option<JobRef> {
-        let remotes = &self.shared.remotes;
-        let start = self.next_random() as usize % remotes.len();
-        let job = (0..remotes.len()).find_map(|offset| {
-            let victim = (start + offset) % remotes.len();
-            let remote = &remotes[victim];
-            remote.private.seize(victim, || !remote.jobs.is_empty())
-        })?;
+        let workers = self.shared.remotes.len();
+        let start = self.next_random() as usize % workers;
+        let job =
+            (0..workers).find_map(|offset| self.shared.seize_from((start + offset) % workers))?;
         self.counters().steals.add_owned(1);
         Some(job)
     }

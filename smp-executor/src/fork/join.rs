@@ -8,7 +8,6 @@ use executor_common::sync;
 use super::job::{JobRef, StackJob};
 use super::stack::{self, Place};
 use super::wait::{self, Waited};
-use super::worker::Reclaimed;
 use crate::SmpExecutor;
 use crate::context;
 
@@ -197,10 +196,7 @@ fn after_put(place: Place) -> bool {
 #[cold]
 #[inline(never)]
 fn take_off_slowly(place: Place, job: JobRef) -> bool {
-    on_worker(|worker| match worker.forks.reclaim(worker, place, job) {
-        Reclaimed::TakenBack => true,
-        Reclaimed::Stolen => false,
-    })
+    on_worker(|worker| worker.forks.reclaim(worker, place, job))
 }
 
 /// Waits for a job that was stolen; goes on with its panic. `None` if it came back unrun.

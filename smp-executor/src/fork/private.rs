@@ -45,12 +45,10 @@ impl Private {
 
     /// The calling thread becomes the owner. `is_anyone_idle` is asked under the lock: who lies down later asks.
     pub(crate) fn attach(&self, is_anyone_idle: impl FnOnce() -> bool) {
-        let mut reach = self.reach.lock();
+        let mut reach = self.hear();
         reach.oldest = Place::first(&self.slots);
         reach.stack = Some(stack::set_up(&self.slots));
         reach.waiters.clear();
-        // Ordering: Relaxed; under the lock, and see `ask`.
-        self.asked.store(false, Ordering::Relaxed);
         self.settle(&mut reach, !is_anyone_idle());
     }
 
@@ -71,20 +69,18 @@ impl Private {
     }
 
     /// Asks on behalf of `waiter`, whom the owner unparks when it has shared something.
-    pub(super) fn ask_for(&self, waiter: usize) -> MutexGuard<'_, Reach> {
+    pub(super) fn ask_for(&self, waiter: usize) {
         let mut reach = self.reach.lock();
-        if !reach.waiters.contains(&waiter) {
-            reach.waiters.push(waiter);
-        }
+        reach.add_waiter(waiter);
         self.ask_locked(&reach);
-        reach
     }
 
     /// As [`ask_for`](Self::ask_for), by a worker that is about to sleep. The result is that of
     /// [`ask_before_sleep`](Self::ask_before_sleep).
     pub(super) fn ask_for_before_sleep(&self, waiter: usize) -> bool {
-        let mut reach = self.ask_for(waiter);
-        asymmetric::is_supported() && mem::take(&mut reach.unfenced)
+        let mut reach = self.reach.lock();
+        reach.add_waiter(waiter);
+        self.ask_locked_before_sleep(&mut reach)
     }
 
     /// Asks, so that the owner shares what it forks from now on. The last look of a worker that lies down: a look at
@@ -94,8 +90,11 @@ impl Private {
     /// The lock orders it against the owner's slow path: if that came first, this worker sees what it has shared; if
     /// it comes second, it sees that this worker lies down.
     pub(crate) fn ask_before_sleep(&self) -> bool {
-        let mut reach = self.reach.lock();
-        self.ask_locked(&reach);
+        self.ask_locked_before_sleep(&mut self.reach.lock())
+    }
+
+    fn ask_locked_before_sleep(&self, reach: &mut Reach) -> bool {
+        self.ask_locked(reach);
         // Somebody else who finds it unset meanwhile relies on this worker's look, which comes after the fence.
         asymmetric::is_supported() && mem::take(&mut reach.unfenced)
     }
@@ -172,6 +171,14 @@ impl Private {
         if let Some(stack) = &reach.stack {
             stack.set_floor(reach.oldest);
             stack.set_limit(quiet.then_some(Place::spare(&self.slots)));
+        }
+    }
+}
+
+impl Reach {
+    fn add_waiter(&mut self, waiter: usize) {
+        if !self.waiters.contains(&waiter) {
+            self.waiters.push(waiter);
         }
     }
 }

@@ -80,7 +80,7 @@ fn loot_of(worker: &Worker, thief: usize, round: u32) -> Option<JobRef> {
     let remote = &worker.shared().remotes[thief];
     let is_last = round >= WAIT_ROUNDS;
     if round == ASK_ROUND {
-        drop(remote.private.ask_for(worker.index()));
+        remote.private.ask_for(worker.index());
     } else if is_last && remote.private.ask_for_before_sleep(worker.index()) {
         asymmetric::heavy();
     }
@@ -88,8 +88,7 @@ fn loot_of(worker: &Worker, thief: usize, round: u32) -> Option<JobRef> {
         return Some(job);
     }
     if round == SPIN_ROUNDS || is_last {
-        let is_any_shared = || !remote.jobs.is_empty();
-        return remote.private.seize(thief, is_any_shared);
+        return worker.shared().seize_from(thief);
     }
     None
 }

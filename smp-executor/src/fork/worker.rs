@@ -3,6 +3,7 @@
 use std::mem;
 
 use executor_common::panic::AbortOnUnwind;
+use executor_common::sync::MutexGuard;
 use executor_common::{Parker, Unparker};
 
 use super::job::JobRef;
@@ -25,15 +26,6 @@ fn takers(worker: &Worker, reach: &Reach) -> usize {
     worker.shared().sleep.takers() + reach.waiters.len()
 }
 
-/// What has become of a job that others may have had.
-#[must_use]
-pub(super) enum Reclaimed {
-    /// Nobody has begun it, and nobody else can any more.
-    TakenBack,
-    /// Somebody has it.
-    Stolen,
-}
-
 impl Forks {
     pub(crate) fn new(jobs: Local<JobRef>) -> Self {
         Self { jobs, parker: Parker::new() }
@@ -50,28 +42,25 @@ impl Forks {
     /// After a job has been put at `place`, and somebody asks, or there is no room. False if it did not stay.
     pub(super) fn after_put(&self, worker: &Worker, place: Place) -> bool {
         let private = &worker.remote().private;
-        let mut reach = private.hear();
+        let reach = private.hear();
         let stays = private.has_room(place);
         if !stays {
             // Nobody takes a job from there.
             stack::take_off(place);
         }
-        let waiters = self.share(worker, &mut reach, if stays { place.next() } else { place });
-        drop(reach);
-        self.tell(worker, waiters);
+        self.share(worker, reach, if stays { place.next() } else { place });
         stays
     }
 
-    /// Takes the youngest job, at `place`, which the fast path found to be shared, or asked for.
-    pub(super) fn reclaim(&self, worker: &Worker, place: Place, job: JobRef) -> Reclaimed {
+    /// Takes the youngest job, at `place`, which the fast path found to be shared, or asked for. False if somebody else
+    /// has it.
+    pub(super) fn reclaim(&self, worker: &Worker, place: Place, job: JobRef) -> bool {
         let private = &worker.remote().private;
         let mut reach = private.hear();
         if reach.oldest <= place {
             // Others have asked, and may have older ones.
-            let waiters = self.share(worker, &mut reach, place);
-            drop(reach);
-            self.tell(worker, waiters);
-            return Reclaimed::TakenBack;
+            self.share(worker, reach, place);
+            return true;
         }
         reach.oldest = place;
         // If somebody takes jobs, the next fork replaces the one that is taken back here.
@@ -84,16 +73,16 @@ impl Forks {
                 let frame = AbortOnUnwind::new();
                 assert!(youngest == job, "jobs are taken back in reverse order");
                 frame.disarm();
-                Reclaimed::TakenBack
+                true
             }
             // All that is shared is older than what is private, so nothing is left of either.
-            None => Reclaimed::Stolen,
+            None => false,
         }
     }
 
-    /// Shares as many private jobs as others wait for, the oldest first. Returns whom to tell.
-    fn share(&self, worker: &Worker, reach: &mut Reach, top: Place) -> Vec<usize> {
-        let wanted = takers(worker, reach);
+    /// Ends the slow path: shares as many private jobs as others wait for, the oldest first, and wakes them.
+    fn share(&self, worker: &Worker, mut reach: MutexGuard<'_, Reach>, top: Place) {
+        let wanted = takers(worker, &reach);
         let mut available = self.jobs.len();
         while available < wanted && reach.oldest < top {
             // SAFETY: below the top; the slots are alive.
@@ -105,12 +94,10 @@ impl Forks {
             self.jobs.push(job);
             available += 1;
         }
-        worker.remote().private.settle(reach, available >= wanted);
-        if available > 0 { mem::take(&mut reach.waiters) } else { Vec::new() }
-    }
+        worker.remote().private.settle(&mut reach, available >= wanted);
+        let waiters = if available > 0 { mem::take(&mut reach.waiters) } else { Vec::new() };
+        drop(reach);
 
-    /// Wakes those for whom there is something now.
-    fn tell(&self, worker: &Worker, waiters: Vec<usize>) {
         let shared = worker.shared();
         for waiter in waiters {
             shared.remotes[waiter].fork_unparker.unpark();
