@@ -13,6 +13,7 @@ use crate::SmpExecutor;
 use crate::fork::{Forks, Private};
 use crate::mailbox::Mailbox;
 use crate::queue::{Local, Order};
+use crate::run_queue::RunQueue;
 use crate::shared::{Hooks, Remote, Shared};
 use crate::sleep::{MAX_WORKERS, Sleep};
 use crate::worker::Worker;
@@ -241,13 +242,13 @@ pub(crate) fn assemble(
     let epoch = Instant::now();
     let parkers: Vec<Parker> = (0..count).map(|_| Parker::new()).collect();
     let sleep = Sleep::new(parkers.iter().map(Parker::unparker));
-    let tasks: Vec<_> = (0..count).map(|_| Local::new(Order::Fifo)).collect();
+    let (tasks, tasks_remote): (Vec<_>, Vec<_>) = (0..count).map(|_| RunQueue::new()).unzip();
     let forks: Vec<_> = (0..count).map(|_| Forks::new(Local::new(Order::Lifo))).collect();
-    let remotes = tasks
-        .iter()
+    let remotes = tasks_remote
+        .into_iter()
         .zip(&forks)
         .map(|(tasks, forks)| Remote {
-            tasks: tasks.stealer(),
+            tasks,
             jobs: forks.stealer(),
             private: Private::new(forks_each),
             mailbox: Mailbox::new(),

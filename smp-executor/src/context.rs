@@ -39,7 +39,7 @@ pub(crate) fn enter(worker: &Worker, f: impl FnOnce()) {
     }
 
     CURRENT.with(|current| current.set(worker));
-    worker.remote().private.attach(|| worker.shared().sleep.takers() > 0);
+    worker.remote().private.attach(|| worker.shared().sleep.demand().takers() > 0);
     let _leave = Leave(worker);
     f();
 }

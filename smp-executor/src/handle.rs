@@ -8,6 +8,7 @@ use executor_common::{
     ExecutorMetrics, JoinHandle, Role, Spawn, SpawnError, TrySpawnError, closure_task, future_task,
 };
 
+use crate::SmpExecutor;
 use crate::context;
 use crate::shared::Shared;
 
@@ -28,6 +29,32 @@ use crate::shared::Shared;
 #[derive(Clone)]
 pub struct SmpHandle {
     pub(crate) shared: Arc<Shared>,
+}
+
+/// Queues a closure on the pool that the calling thread works for; elsewhere on the
+/// [global executor](crate::SmpExecutor::global).
+///
+/// # Examples
+///
+/// ```
+/// let nested = smp_executor::spawn(|| smp_executor::spawn(|| 6 * 7));
+/// assert_eq!(nested.join()?.join()?, 42);
+/// # Ok::<(), smp_executor::JoinError>(())
+/// ```
+#[inline]
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    context::with_worker(|worker| match worker {
+        Some(worker) => {
+            let (task, handle) = closure_task(worker.shared().domain, f);
+            worker.push(task);
+            handle
+        }
+        None => SmpExecutor::global().spawn(f),
+    })
 }
 
 impl SmpHandle {

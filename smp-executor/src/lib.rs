@@ -47,6 +47,7 @@ mod context;
 mod executor;
 mod fork;
 mod handle;
+mod inbox;
 mod labels;
 mod mailbox;
 #[cfg(loom)]
@@ -54,6 +55,7 @@ mod mailbox;
 pub mod model;
 mod parallel;
 mod queue;
+mod run_queue;
 mod scope;
 mod shared;
 mod shutdown;
@@ -70,7 +72,7 @@ pub use executor_common::{
     WorkerMetrics, block_on, current_task, yield_now,
 };
 pub use fork::join;
-pub use handle::SmpHandle;
+pub use handle::{SmpHandle, spawn};
 pub use parallel::{
     Chunks, ChunksMut, IntoSplittable, Splittable, chunks, chunks_mut, for_each, map_reduce,
 };

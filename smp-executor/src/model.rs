@@ -72,6 +72,7 @@ impl ModelPool {
 #[must_use]
 pub struct ModelSearch {
     shared: Arc<Shared>,
+    worker: usize,
     searching: Searching,
 }
 
@@ -84,7 +85,7 @@ impl ModelSearch {
     /// The worker has found something.
     pub fn end(self) {
         let shared = &self.shared;
-        shared.sleep.stop_searching(self.searching, || shared.is_work_visible());
+        shared.sleep.stop_searching(self.searching, || shared.last_look(self.worker));
     }
 }
 
@@ -93,7 +94,7 @@ impl ModelWorker {
     pub fn start_search(&self) -> ModelSearch {
         let searching = self.worker.shared().sleep.start_searching();
         let searching = searching.expect("nobody else searches");
-        ModelSearch { shared: Arc::clone(&self.shared), searching }
+        ModelSearch { shared: Arc::clone(&self.shared), worker: self.worker.index(), searching }
     }
 
     /// Enters the worker among the sleepers, and does not sleep.

@@ -2,17 +2,20 @@
 
 use std::time::Instant;
 
-use executor_common::sync::Counter;
+use executor_common::sync::atomic::{Ordering, fence};
+use executor_common::sync::{Counter, asymmetric};
 use executor_common::{
-    DomainId, ExecutorMetrics, PanicHook, RunOutcome, Runnable, Schedule, TaskRegistry, Unparker,
-    WorkerCounters, utilisation,
+    DomainId, ExecutorMetrics, PanicHook, Priority, RunOutcome, Runnable, Schedule, TaskRegistry,
+    Unparker, WorkerCounters, utilisation,
 };
 
 use crate::context;
 use crate::fork::{JobRef, Private, Returned};
+use crate::inbox::Inbox;
 use crate::labels::Labels;
 use crate::mailbox::Mailbox;
-use crate::queue::{Injector, Stealer};
+use crate::queue::Stealer;
+use crate::run_queue::RunQueueRemote;
 use crate::shutdown::{Lifecycle, Phase};
 use crate::sleep::Sleep;
 
@@ -21,7 +24,7 @@ pub(crate) struct Shared {
     /// Threads that may run the pool's tasks in place.
     pub(crate) domain: DomainId,
     /// Tasks from outside, and futures woken there.
-    pub(crate) injector: Injector<Runnable>,
+    pub(crate) inbox: Inbox,
     /// By worker.
     pub(crate) remotes: Box<[Remote]>,
     pub(crate) sleep: Sleep,
@@ -38,7 +41,7 @@ pub(crate) struct Shared {
 
 /// What others reach of a worker.
 pub(crate) struct Remote {
-    pub(crate) tasks: Stealer<Runnable>,
+    pub(crate) tasks: RunQueueRemote,
     /// Forked jobs that it shares, and those that it does not yet.
     pub(crate) jobs: Stealer<JobRef>,
     pub(crate) private: Private,
@@ -75,7 +78,7 @@ impl Shared {
     pub(crate) fn new(remotes: Box<[Remote]>, sleep: Sleep, hooks: Hooks, epoch: Instant) -> Self {
         Self {
             domain: DomainId::unique(),
-            injector: Injector::new(),
+            inbox: Inbox::new(),
             lifecycle: Lifecycle::new(remotes.len()),
             remotes,
             sleep,
@@ -100,18 +103,18 @@ impl Shared {
 
     /// Queues a task for any worker, from any thread.
     fn inject(&self, task: Runnable) {
-        self.injector.push(task);
+        self.inbox.push(Priority::Normal, task);
         self.sleep.notify();
         // The fence in `notify` stands between the push and this look, `Lifecycle::stop` has one between
         // its mark and the final drain. So either this thread sees the mark, or the drain sees the push.
         if self.lifecycle.phase() == Phase::Stopping {
-            self.drain_injector();
+            self.drain_inbox();
         }
     }
 
-    /// Cancels what is left in the injector. The pool is stopping.
-    pub(crate) fn drain_injector(&self) {
-        while let Some(task) = self.injector.steal() {
+    /// Cancels what is left in the inbox. The pool is stopping.
+    pub(crate) fn drain_inbox(&self) {
+        while let Some(task) = self.inbox.take_any() {
             self.cancel(task);
         }
     }
@@ -124,10 +127,41 @@ impl Shared {
 
     /// Whether there is anything that every worker may take.
     pub(crate) fn is_work_visible(&self) -> bool {
-        !self.injector.is_empty()
+        !self.inbox.is_empty()
             || !self.returned.is_empty()
             || self.remotes.iter().any(|remote| !remote.jobs.is_empty() || !remote.tasks.is_empty())
             || self.remotes.iter().any(|remote| remote.private.is_seizable())
+    }
+
+    /// Asks everybody to share from now on what they have to themselves. What anybody has had before is seen by a look that comes
+    /// next; what comes later, its owner shares, and wakes somebody for it. For a worker after which nobody may look for a while.
+    pub(crate) fn ask_everybody(&self, asker: usize) {
+        let mut unfenced = false;
+        for (index, remote) in self.remotes.iter().enumerate() {
+            remote.tasks.ask_before_sleep();
+            if index == asker {
+                // It knows what it has.
+                remote.private.ask();
+            } else {
+                unfenced |= remote.private.ask_before_sleep();
+            }
+        }
+        // Ordering: pairs with the fence in `RunQueue::share`: either this sees that a worker keeps its tasks to itself, or
+        // that worker sees the question.
+        fence(Ordering::SeqCst);
+        for (index, remote) in self.remotes.iter().enumerate() {
+            unfenced |= index != asker && remote.tasks.may_hide_a_task();
+        }
+        if unfenced {
+            // Pairs with the light fences in `RunQueue::after_push` and in a fork.
+            asymmetric::heavy();
+        }
+    }
+
+    /// Whether anything is left, when the last searcher ends its search beside sleepers.
+    pub(crate) fn last_look(&self, looker: usize) -> bool {
+        self.ask_everybody(looker);
+        self.is_work_visible()
     }
 
     /// Takes a forked job from a worker that has not heard the question, unless it shares any.
@@ -141,14 +175,14 @@ impl Shared {
         self.lifecycle.stop();
         // Suspended futures are scheduled for cancellation, and meet the mark.
         self.registry.close();
-        self.drain_injector();
+        self.drain_inbox();
         self.sleep.call_all();
     }
 
     pub(crate) fn metrics(&self) -> ExecutorMetrics {
         let mut metrics = ExecutorMetrics::default();
         metrics.uptime = self.epoch.elapsed();
-        metrics.global_queue_depth = self.injector.len();
+        metrics.global_queue_depth = self.inbox.len();
         metrics.live_futures = self.registry.len();
         metrics.workers = self
             .remotes
@@ -173,7 +207,7 @@ impl Shared {
 impl Schedule for Shared {
     fn schedule(&self, task: Runnable) {
         context::with_worker_of(self, |worker| match worker {
-            Some(worker) => worker.push(task),
+            Some(worker) => worker.push_woken(task),
             None => self.inject(task),
         });
     }
@@ -186,6 +220,6 @@ impl Schedule for Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // A waker may have scheduled between the workers' end and the last reference's.
-        self.drain_injector();
+        self.drain_inbox();
     }
 }

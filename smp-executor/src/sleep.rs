@@ -80,17 +80,10 @@ impl Sleep {
         Counts(self.counts.load(Ordering::Relaxed))
     }
 
-    /// How many workers search or sleep.
-    pub(crate) fn idle(&self) -> usize {
+    /// Who could use more work.
+    pub(crate) fn demand(&self) -> Demand {
         let counts = self.counts();
-        counts.searching() + counts.sleeping()
-    }
-
-    /// How many workers would take a job now: those that search, and one of those that sleep, since they are woken one
-    /// after the other.
-    pub(crate) fn takers(&self) -> usize {
-        let counts = self.counts();
-        counts.searching() + counts.sleeping().min(1)
+        Demand { searching: counts.searching(), sleeping: counts.sleeping() }
     }
 
     /// Whether anybody searches.
@@ -265,6 +258,26 @@ impl Sleep {
     /// How many workers sleep at this moment.
     pub(crate) fn asleep(&self) -> usize {
         self.sleepers.lock().len()
+    }
+}
+
+/// Who could use more work at some moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Demand {
+    pub(crate) searching: usize,
+    pub(crate) sleeping: usize,
+}
+
+impl Demand {
+    /// How many workers search or sleep.
+    pub(crate) fn idle(self) -> usize {
+        self.searching + self.sleeping
+    }
+
+    /// How many workers would take something now: those that search, and one of those that sleep, since they are woken one
+    /// after the other.
+    pub(crate) fn takers(self) -> usize {
+        self.searching + self.sleeping.min(1)
     }
 }
 

@@ -1,39 +1,39 @@
 //! A worker's life: find, run, lie down.
 
+mod search;
+
+pub(crate) use search::pause;
+
 use std::cell::Cell;
 
 use executor_common::panic::contained;
+use executor_common::sync::Arc;
 use executor_common::sync::atomic::{Ordering, fence};
-use executor_common::sync::{Arc, LOOM, asymmetric, hint, thread};
-use executor_common::{Parker, RunOutcome, Runnable, WorkerCounters, enter_domain};
+use executor_common::{Parker, Priority, RunOutcome, Runnable, WorkerCounters, enter_domain};
 
 use crate::context;
 use crate::fork::{Forks, JobRef};
-use crate::queue::Local;
+use crate::run_queue::RunQueue;
 use crate::shared::{Remote, Shared};
 use crate::shutdown::Phase;
-use crate::sleep::{Others, Searching, Woken};
+use crate::sleep::{Searching, Woken};
 
 /// After so many of its own tasks a worker looks into the injector first, so that a task which respawns
 /// itself for ever does not starve those from outside. A prime, so that it does not beat with the program's
 /// own periods.
 const INJECTOR_INTERVAL: u32 = 61;
 
-/// How often a searcher goes over all queues before it lies down. Waking a halted core takes the waker about
-/// 10 us and the task about 40; a search of about that length pays for itself if work comes meanwhile.
-const SEARCH_ROUNDS: u32 = if LOOM { 1 } else { 40 };
+/// So rarely a task of low priority goes first, so that it does not wait for ever beside a pool that is never idle.
+const LOW_INTERVAL: u32 = 509;
 
-/// Of those, how many only pause in between; the others give the core to whoever wants it. At their turn, and in the last
-/// round, it takes forked jobs from workers that have not heard the question: those do something long.
-const SPIN_ROUNDS: u32 = if LOOM { 0 } else { 32 };
-/// About 200 ns: whoever waits longer between two looks finds a small job when it is almost done.
-const SPINS_PER_ROUND: u32 = 8;
+/// Each so many tasks, those that overtake (high priority, and what is meant for this worker) let another one go first.
+const OVERTAKING_INTERVAL: u32 = 8;
 
 /// The state of one worker, on its own thread.
 pub(crate) struct Worker {
     index: usize,
     shared: Arc<Shared>,
-    tasks: Local<Runnable>,
+    tasks: RunQueue,
     pub(crate) forks: Forks,
     parker: Parker,
     tick: Cell<u32>,
@@ -50,7 +50,7 @@ impl Worker {
     pub(crate) fn new(
         index: usize,
         shared: Arc<Shared>,
-        tasks: Local<Runnable>,
+        tasks: RunQueue,
         forks: Forks,
         parker: Parker,
     ) -> Self {
@@ -75,10 +75,16 @@ impl Worker {
         &self.remote().counters
     }
 
-    /// Queues a task on this worker's own deque.
+    /// Queues a new task on this worker.
+    #[inline]
     pub(crate) fn push(&self, task: Runnable) {
-        self.tasks.push(task);
-        self.shared.sleep.notify();
+        self.tasks.push(&self.remote().tasks, &self.shared.sleep, task);
+    }
+
+    /// Queues a future that a task of this worker has woken.
+    #[inline]
+    pub(crate) fn push_woken(&self, task: Runnable) {
+        self.tasks.push_woken(&self.remote().tasks, &self.shared.sleep, task);
     }
 
     /// The thread's main function.
@@ -91,6 +97,8 @@ impl Worker {
             self.work();
             self.cancel_left_over();
             call_hook(self.shared.hooks.on_thread_stop.as_ref(), self.index);
+            // What the hook has spawned.
+            self.cancel_left_over();
         });
     }
 
@@ -114,48 +122,67 @@ impl Worker {
             return None;
         }
         let Some(evidence) = searching.or_else(|| self.shared.sleep.start_searching()) else {
-            return self.sleep(None);
+            // What nobody is in a hurry for is nobody's in particular either.
+            let Some(task) = self.shared.inbox.take(Priority::Low) else {
+                return self.sleep(None);
+            };
+            self.execute(Found::Task(task));
+            return None;
         };
         let Some(found) = self.search() else {
             return self.sleep(Some(evidence));
         };
-        self.shared.sleep.stop_searching(evidence, || self.shared.is_work_visible());
+        self.shared.sleep.stop_searching(evidence, || self.shared.last_look(self.index));
         self.execute(found);
         None
     }
 
-    /// The next task that this worker may take without searching: out of its own queues or out of the injector.
+    /// The next task that this worker may take without searching: out of its own queues or out of the inbox.
     ///
-    /// The injector is everybody's. Only stealing from other workers is limited to searchers: a woken worker counts
-    /// as one for the 40 us that it needs to get going, and those who run must not lie down beside a full injector
+    /// The inbox is everybody's. Only stealing from other workers is limited to searchers: a woken worker counts
+    /// as one for the 40 us that it needs to get going, and those who run must not lie down beside a full inbox
     /// meanwhile.
     fn next_own(&self) -> Option<Runnable> {
         let tick = self.tick.get().wrapping_add(1);
         self.tick.set(tick);
-        let mailbox = &self.shared.remotes[self.index].mailbox;
-        if let Some(task) = mailbox.take() {
+        let overtakes = !tick.is_multiple_of(OVERTAKING_INTERVAL);
+        if overtakes && let Some(task) = self.next_overtaking() {
             return Some(task);
         }
         if tick.is_multiple_of(INJECTOR_INTERVAL)
-            && let Some(task) = self.shared.injector.steal()
+            && let Some(task) = self.shared.inbox.take(Priority::Normal)
         {
             return Some(task);
         }
-        self.tasks.pop().or_else(|| self.next_batch())
+        if tick.is_multiple_of(LOW_INTERVAL)
+            && let Some(task) = self.shared.inbox.take(Priority::Low)
+        {
+            return Some(task);
+        }
+        self.tasks
+            .pop(&self.remote().tasks, &self.shared.sleep)
+            .or_else(|| self.next_batch())
+            .or_else(|| if overtakes { None } else { self.next_overtaking() })
     }
 
-    /// A batch out of the injector, by a worker that is not counted as searching. What goes into the own deque is a push
-    /// like any other: who looked while it was on its way has not seen it.
+    /// What only this worker may run, and what is urgent.
+    #[inline]
+    fn next_overtaking(&self) -> Option<Runnable> {
+        self.remote().mailbox.take().or_else(|| self.shared.inbox.take(Priority::High))
+    }
+
+    /// A batch out of the inbox, by a worker that is not counted as searching. What goes into its deque is a push
+    /// like any other: on its way it was in neither queue, so that a worker that lay down meanwhile has seen it in neither.
     fn next_batch(&self) -> Option<Runnable> {
-        let task = self.shared.injector.steal_batch(&self.tasks)?;
-        if self.tasks.len() > 0 {
+        let task = self.shared.inbox.take_batch(self.tasks.shared())?;
+        if self.tasks.shared().len() > 0 {
             self.shared.sleep.notify();
         }
         Some(task)
     }
 
     fn execute(&self, found: Found) {
-        let remote = &self.shared.remotes[self.index];
+        let remote = self.remote();
         remote.counters.begin_busy();
         remote.held.set(1);
         match found {
@@ -170,77 +197,6 @@ impl Worker {
             Found::Job(job) => self.forks.execute_stolen(self, job),
         }
         remote.held.set(0);
-    }
-
-    /// Goes over everybody's queues until something is found or the search has lasted long enough.
-    fn search(&self) -> Option<Found> {
-        self.counters().end_busy();
-        for round in 0..SEARCH_ROUNDS {
-            if round > 0 {
-                pause(round <= SPIN_ROUNDS);
-            }
-            if let Some(found) = self.sweep() {
-                return Some(found);
-            }
-            if (round == SPIN_ROUNDS || round == SEARCH_ROUNDS - 1)
-                && let Some(job) = self.seize()
-            {
-                return Some(Found::Job(job));
-            }
-            if self.shared.lifecycle.phase() == Phase::Stopping {
-                return None;
-            }
-        }
-        None
-    }
-
-    fn sweep(&self) -> Option<Found> {
-        let remotes = &self.shared.remotes;
-        if let Some(task) = remotes[self.index].mailbox.take() {
-            return Some(Found::Task(task));
-        }
-        if let Some(task) = self.shared.injector.steal_batch(&self.tasks) {
-            return Some(Found::Task(task));
-        }
-        if let Some(job) = self.shared.returned.take_any() {
-            return Some(Found::Job(job));
-        }
-        let counters = self.counters();
-        let start = self.next_random() as usize % remotes.len();
-        for offset in 0..remotes.len() {
-            let victim = (start + offset) % remotes.len();
-            if victim == self.index {
-                continue;
-            }
-            let remote = &remotes[victim];
-            if !remote.jobs.is_empty() {
-                counters.steal_attempts.add_owned(1);
-                if let Some(job) = remote.jobs.steal() {
-                    counters.steals.add_owned(1);
-                    return Some(Found::Job(job));
-                }
-            }
-            if !remote.tasks.is_empty() {
-                counters.steal_attempts.add_owned(1);
-                if let Some(task) = remote.tasks.steal_half(&self.tasks) {
-                    counters.steals.add_owned(1);
-                    return Some(Found::Task(task));
-                }
-            }
-            // Nothing that this worker shares: it may have forked more.
-            remote.private.ask();
-        }
-        None
-    }
-
-    /// Takes a forked job from somebody who has not heard the question.
-    fn seize(&self) -> Option<JobRef> {
-        let workers = self.shared.remotes.len();
-        let start = self.next_random() as usize % workers;
-        let job =
-            (0..workers).find_map(|offset| self.shared.seize_from((start + offset) % workers))?;
-        self.counters().steals.add_owned(1);
-        Some(job)
     }
 
     /// Lies down until there is something to do. Returns the evidence if a waker counted this worker as
@@ -260,43 +216,6 @@ impl Worker {
         }
     }
 
-    /// The look before the sleep.
-    fn is_work_left(&self, others: Others) -> bool {
-        if self.shared.lifecycle.phase() == Phase::Stopping
-            || !self.shared.remotes[self.index].mailbox.is_empty()
-        {
-            return true;
-        }
-        // From now on whoever forks shares the job at once. The fence pairs with the light one in a fork: what has
-        // been forked without a sign of this is seen below.
-        let mut unfenced = false;
-        for (other, remote) in self.shared.remotes.iter().enumerate() {
-            unfenced |= other != self.index && remote.private.ask_before_sleep();
-        }
-        if unfenced {
-            asymmetric::heavy();
-        }
-        // While somebody searches, what is in other workers' deques is for that one to find: it will take it, or
-        // wake somebody for it, or look here in its turn. Who has ended the search by now may have looked before the
-        // question above was asked, and have missed a private job.
-        let is_left_to_others = others.searching && self.shared.sleep.is_anyone_searching();
-        if !self.shared.injector.is_empty() || (!is_left_to_others && self.shared.is_work_visible())
-        {
-            return true;
-        }
-        // The last one to lie down beside empty queues ends a pool that is being drained.
-        let drained = others.all_asleep
-            && !others.searching
-            && self.shared.lifecycle.phase() == Phase::Draining
-            && self.shared.registry.is_empty()
-            && self.shared.remotes.iter().all(|remote| remote.mailbox.is_empty())
-            && self.shared.sleep.asleep() == self.shared.remotes.len();
-        if drained {
-            self.shared.stop();
-        }
-        drained
-    }
-
     /// The pool stops: nobody runs what is still on this worker's deque.
     fn cancel_left_over(&self) {
         self.counters().end_busy();
@@ -304,35 +223,10 @@ impl Worker {
         // `Shared::mail`.
         fence(Ordering::SeqCst);
         let mailbox = &self.shared.remotes[self.index].mailbox;
-        while let Some(task) = mailbox.take().or_else(|| self.tasks.pop()) {
+        let own = &self.remote().tasks;
+        while let Some(task) = mailbox.take().or_else(|| self.tasks.pop_unasked(own)) {
             self.counters().count(&task.cancel());
         }
-    }
-
-    /// Marsaglia's xorshift32: cheap, and good enough to spread thieves over victims.
-    fn next_random(&self) -> u32 {
-        if LOOM {
-            // A model explores the schedules; it does not need another dimension.
-            return 0;
-        }
-        let mut x = self.random.get();
-        x ^= x << 13;
-        x ^= x >> 17;
-        x ^= x << 5;
-        self.random.set(x);
-        x
-    }
-}
-
-/// Lets time pass between two looks. A model takes no such pause: after one loom shows a thread nothing
-/// that it has seen before, which hides the stale reads that a missing fence allows.
-pub(crate) fn pause(spin: bool) {
-    if spin {
-        for _ in 0..SPINS_PER_ROUND {
-            hint::spin_loop();
-        }
-    } else {
-        thread::yield_now();
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Forks {
 /// How many would take a job of this worker now. Read under the lock: who lies down or waits later than that takes the lock
 /// later, and asks.
 fn takers(worker: &Worker, reach: &Reach) -> usize {
-    worker.shared().sleep.takers() + reach.waiters.len()
+    worker.shared().sleep.demand().takers() + reach.waiters.len()
 }
 
 impl Forks {

@@ -142,7 +142,7 @@ fn is_worth(time: Duration, items: usize, len: usize) -> bool {
 
 /// How many of the pool's workers have nothing to do.
 fn idle_workers() -> usize {
-    context::with_worker(|worker| worker.map_or(0, |worker| worker.shared().sleep.idle()))
+    context::with_worker(|worker| worker.map_or(0, |worker| worker.shared().sleep.demand().idle()))
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ impl<T: Entry> Local<T> {
     }
 
     /// At most so many: thieves may be faster.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
@@ -80,6 +81,7 @@ impl<T: Entry> Injector<T> {
         self.0.push(entry);
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -89,7 +91,11 @@ impl<T: Entry> Injector<T> {
     }
 
     /// Takes the oldest entry.
+    #[inline]
     pub(crate) fn steal(&self) -> Option<T> {
+        if self.is_empty() {
+            return None;
+        }
         decided(|| self.0.steal())
     }
 

@@ -1,0 +1,305 @@
+//! A worker's own tasks: private ones, which cost no fence and no read-modify-write, and shared ones, which anybody may steal.
+//!
+//! A new task is private. Who is idle *asks*, and the owner then moves its oldest private tasks to a crossbeam deque. Who has asked in
+//! vain for some microseconds, because the owner does something long, *seizes* half of them without the owner's help. It is the
+//! protocol of forked jobs (`fork/README.md`) for a queue instead of a stack; the proof is in `run_queue/README.md`.
+
+mod biased;
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+
+use crossbeam_utils::CachePadded;
+use executor_common::Runnable;
+use executor_common::sync::asymmetric;
+use executor_common::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+
+use crate::queue::{Local, Order, Stealer};
+use crate::sleep::Sleep;
+use biased::Biased;
+
+/// So many woken futures in a row overtake what is queued; then it is the queue's turn once. Two tasks that wake each other would
+/// keep it waiting for ever otherwise.
+const NEXT_LIMIT: u32 = 3;
+
+/// At most so many tasks are shared at once for each worker that wants some: more than a thief takes at once, and few enough that
+/// the owner soon runs private ones again.
+const SHARE_LIMIT: usize = 64;
+
+/// A queue that has grown beyond this gives its memory back when it is empty.
+const KEPT_CAPACITY: usize = 1024;
+
+/// The owner's side.
+pub(crate) struct RunQueue {
+    /// Older than everything private.
+    shared: Local<Runnable>,
+    /// How many woken futures have overtaken in a row.
+    overtaken: Cell<u32>,
+}
+
+/// Everybody else's side.
+pub(crate) struct RunQueueRemote {
+    shared: Stealer<Runnable>,
+    /// Written by the owner with each task; others look rarely.
+    own: CachePadded<Own>,
+    /// Read by the owner with each task; others write rarely.
+    question: CachePadded<Question>,
+}
+
+struct Own {
+    private: Biased<Private>,
+    /// How many are private.
+    len: AtomicUsize,
+}
+
+struct Question {
+    /// Somebody wants tasks, and has not been given enough. Set from the beginning: who lies down beside a worker that has had
+    /// no task yet has nothing to fear.
+    asked: AtomicBool,
+    /// The owner has been allowed to keep tasks to itself since the last heavy fence, so that one may not be seen yet.
+    unfenced: AtomicBool,
+}
+
+#[derive(Default)]
+struct Private {
+    /// A future that a task of this worker has woken: its data is in this core's cache.
+    next: Option<Runnable>,
+    /// Oldest first.
+    queue: VecDeque<Runnable>,
+}
+
+impl Private {
+    fn len(&self) -> usize {
+        self.queue.len() + usize::from(self.next.is_some())
+    }
+
+    /// The oldest, the woken one last.
+    fn take_oldest(&mut self) -> Option<Runnable> {
+        let oldest = self.queue.pop_front().or_else(|| self.next.take());
+        if self.queue.is_empty() && self.queue.capacity() > KEPT_CAPACITY {
+            self.queue.shrink_to(KEPT_CAPACITY);
+        }
+        oldest
+    }
+}
+
+impl RunQueue {
+    /// An empty queue and its other side. The owner's calls are all given this very other side.
+    pub(crate) fn new() -> (Self, RunQueueRemote) {
+        let shared = Local::new(Order::Fifo);
+        let remote = RunQueueRemote {
+            shared: shared.stealer(),
+            own: CachePadded::new(Own {
+                private: Biased::new(Private::default()),
+                len: AtomicUsize::new(0),
+            }),
+            question: CachePadded::new(Question {
+                asked: AtomicBool::new(true),
+                unfenced: AtomicBool::new(false),
+            }),
+        };
+        (Self { shared, overtaken: Cell::new(0) }, remote)
+    }
+
+    /// Queues a new task, behind all others.
+    #[inline]
+    pub(crate) fn push(&self, remote: &RunQueueRemote, sleep: &Sleep, task: Runnable) {
+        self.with_private(remote, |private| private.queue.push_back(task));
+        self.after_push(remote, sleep);
+    }
+
+    /// Queues a future that a task of this worker has woken: it runs next, within [`NEXT_LIMIT`].
+    #[inline]
+    pub(crate) fn push_woken(&self, remote: &RunQueueRemote, sleep: &Sleep, task: Runnable) {
+        self.with_private(remote, |private| {
+            if let Some(displaced) = private.next.replace(task) {
+                private.queue.push_back(displaced);
+            }
+        });
+        self.after_push(remote, sleep);
+    }
+
+    #[inline]
+    fn after_push(&self, remote: &RunQueueRemote, sleep: &Sleep) {
+        // Ordering: the light fence, between the push and the look at the question, pairs with the heavy one in
+        // `Shared::last_look`: either a worker that lies down sees the task, or this sees its question.
+        asymmetric::light();
+        if remote.is_asked() {
+            self.share(remote, sleep);
+        }
+    }
+
+    /// The next task.
+    #[inline]
+    pub(crate) fn pop(&self, remote: &RunQueueRemote, sleep: &Sleep) -> Option<Runnable> {
+        let task = self.pop_unasked(remote)?;
+        if remote.is_asked() && remote.private_len() > 0 {
+            self.share(remote, sleep);
+        }
+        Some(task)
+    }
+
+    /// The next task, whoever wants some.
+    pub(crate) fn pop_unasked(&self, remote: &RunQueueRemote) -> Option<Runnable> {
+        let is_shared = self.shared.len() > 0;
+        if remote.private_len() > 0 {
+            let overtaken = self.overtaken.get();
+            let task = self.with_private(remote, |private| {
+                if overtaken < NEXT_LIMIT
+                    && let Some(next) = private.next.take()
+                {
+                    self.overtaken.set(overtaken + 1);
+                    return Some(next);
+                }
+                self.overtaken.set(0);
+                if is_shared { None } else { private.take_oldest() }
+            });
+            if task.is_some() {
+                return task;
+            }
+        }
+        // Thieves may have been faster; then what is private is the oldest.
+        self.shared.pop().or_else(|| self.with_private(remote, Private::take_oldest))
+    }
+
+    /// Moves the oldest private tasks to where others can steal them, for those who want some, and wakes one who sleeps.
+    ///
+    /// The last one stays here while somebody is awake and searches: its owner will have time for it sooner than the
+    /// searcher could take it, and if not, because it does something long, the searcher seizes it.
+    #[cold]
+    fn share(&self, remote: &RunQueueRemote, sleep: &Sleep) {
+        // Ordering: as the one in `Sleep::notify`. Whoever ends a search that these counts still show looks after this fence,
+        // and sees what stays private here.
+        fence(Ordering::SeqCst);
+        let private = remote.private_len();
+        if asymmetric::is_supported() && private <= 1 && sleep.demand().searching > 0 {
+            return;
+        }
+        // Ordering: Acquire pairs with the Release in `ask_before_sleep`: if this takes away the question of a worker that
+        // lies down, that one is in the counts that are read next. If its question comes later, it stays.
+        remote.question.asked.swap(false, Ordering::Acquire);
+        // Ordering: Relaxed, and the fence after it, which pairs with the one in `Shared::last_look`: either a worker that lies down
+        // sees this and fences heavily, or this thread sees its question from now on, also without such a fence.
+        remote.question.unfenced.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let demand = sleep.demand();
+        let kept = usize::from(demand.searching > 0 && asymmetric::is_supported());
+        let missing = demand.takers().saturating_sub(self.shared.len());
+        let count = match missing {
+            0 => 0,
+            _ => (private / 2)
+                .min(SHARE_LIMIT * missing)
+                .max(missing)
+                .min(private.saturating_sub(kept)),
+        };
+        for _ in 0..count {
+            let Some(task) = self.with_private(remote, Private::take_oldest) else { break };
+            self.shared.push(task);
+        }
+        if count < missing || !asymmetric::is_supported() {
+            // Ordering: Relaxed; the owner's own reminder.
+            remote.question.asked.store(true, Ordering::Relaxed);
+        }
+        if count > 0 {
+            sleep.notify();
+        }
+    }
+
+    /// Where batches of others' tasks go. What is put there is a push: the caller notifies.
+    pub(crate) fn shared(&self) -> &Local<Runnable> {
+        &self.shared
+    }
+
+    #[inline(always)]
+    fn with_private<R>(&self, remote: &RunQueueRemote, f: impl FnOnce(&mut Private) -> R) -> R {
+        // SAFETY: a `RunQueue` is not shared between threads (its deque is not `Sync`), so that one thread at a time has it, and
+        // `remote` is its other side (see `new`).
+        unsafe {
+            remote.own.private.with_owner(|private| {
+                let result = f(private);
+                remote.own.set_len(private);
+                result
+            })
+        }
+    }
+}
+
+impl Own {
+    #[inline(always)]
+    fn set_len(&self, private: &Private) {
+        // Ordering: Relaxed; fences order it where it matters.
+        self.len.store(private.len(), Ordering::Relaxed);
+    }
+}
+
+impl RunQueueRemote {
+    #[inline(always)]
+    fn is_asked(&self) -> bool {
+        // Ordering: Relaxed; `after_push` has a fence before it, and otherwise a late look does no harm.
+        self.question.asked.load(Ordering::Relaxed)
+    }
+
+    fn private_len(&self) -> usize {
+        // Ordering: Relaxed; see `Own::set_len`.
+        self.own.len.load(Ordering::Relaxed)
+    }
+
+    /// How many tasks wait here.
+    pub(crate) fn len(&self) -> usize {
+        self.shared.len() + self.private_len()
+    }
+
+    /// Whether there is nothing to steal and nothing to seize.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shared.is_empty() && self.private_len() == 0
+    }
+
+    /// What anybody may steal from.
+    pub(crate) fn shared(&self) -> &Stealer<Runnable> {
+        &self.shared
+    }
+
+    /// Asks the owner to share. Repeated by a searcher that finds nothing.
+    pub(crate) fn ask(&self) {
+        // Ordering: Relaxed; see the `Question`. Only written if it is news, since the owner reads it all the time.
+        if !self.is_asked() {
+            self.question.asked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Asks the owner to share from now on: the first part of a last look. The caller fences, asks
+    /// [`may_hide_a_task`](Self::may_hide_a_task), and then looks.
+    pub(crate) fn ask_before_sleep(&self) {
+        // Ordering: Release pairs with the Acquire in `share`. Written also if it is set: the owner may be about to take the
+        // question of somebody else away, and must see this worker in the counts then.
+        self.question.asked.store(true, Ordering::Release);
+    }
+
+    /// Whether a look needs a [`heavy`](asymmetric::heavy) fence before it.
+    pub(crate) fn may_hide_a_task(&self) -> bool {
+        let unfenced = &self.question.unfenced;
+        // Ordering: Relaxed; see `share`. Somebody else who finds it clear meanwhile relies on this worker's look, which comes
+        // after the heavy fence.
+        asymmetric::is_supported()
+            && unfenced.load(Ordering::Relaxed)
+            && unfenced.swap(false, Ordering::Relaxed)
+    }
+
+    /// Takes the older half of what is private, for an owner that has not heard the question: worth an interrupt on every
+    /// core of the process. Returns the oldest; the others go to `into`, which is a push.
+    pub(crate) fn seize(&self, into: &RunQueue) -> Option<Runnable> {
+        if !asymmetric::is_supported() || self.private_len() == 0 || !self.shared.is_empty() {
+            return None;
+        }
+        self.own.private.try_with(|private| {
+            let rest = private.queue.len() / 2;
+            let oldest = private.take_oldest();
+            for _ in 0..rest.min(SHARE_LIMIT) {
+                let Some(task) = private.take_oldest() else { break };
+                into.shared.push(task);
+            }
+            self.own.set_len(private);
+            oldest
+        })?
+    }
+}

@@ -1,0 +1,153 @@
+//! How a worker looks for work that is not its own.
+
+use executor_common::Priority;
+use executor_common::sync::{LOOM, hint, thread};
+
+use super::{Found, Worker};
+use crate::shutdown::Phase;
+use crate::sleep::Others;
+
+/// How often a searcher goes over all queues before it lies down. Waking a halted core takes the waker about
+/// 10 us and the task about 40; a search of about that length pays for itself if work comes meanwhile.
+const SEARCH_ROUNDS: u32 = if LOOM { 1 } else { 40 };
+
+/// Of those, how many only pause in between; the others give the core to whoever wants it. At their turn, and in the last
+/// round, it takes private tasks and forked jobs from workers that have not heard the question: those do something long.
+const SPIN_ROUNDS: u32 = if LOOM { 0 } else { 32 };
+/// About 200 ns: whoever waits longer between two looks finds a small job when it is almost done.
+const SPINS_PER_ROUND: u32 = 8;
+
+impl Worker {
+    /// Goes over everybody's queues until something is found or the search has lasted long enough.
+    pub(super) fn search(&self) -> Option<Found> {
+        self.counters().end_busy();
+        for round in 0..SEARCH_ROUNDS {
+            if round > 0 {
+                pause(round <= SPIN_ROUNDS);
+            }
+            if let Some(found) = self.sweep() {
+                return Some(found);
+            }
+            if (round == SPIN_ROUNDS || round == SEARCH_ROUNDS - 1)
+                && let Some(found) = self.seize()
+            {
+                return Some(found);
+            }
+            if self.shared.lifecycle.phase() == Phase::Stopping {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn sweep(&self) -> Option<Found> {
+        let remotes = &self.shared.remotes;
+        if let Some(task) = remotes[self.index].mailbox.take() {
+            return Some(Found::Task(task));
+        }
+        if let Some(task) = self.shared.inbox.take(Priority::High) {
+            return Some(Found::Task(task));
+        }
+        if let Some(task) = self.shared.inbox.take_batch(self.tasks.shared()) {
+            return Some(Found::Task(task));
+        }
+        if let Some(job) = self.shared.returned.take_any() {
+            return Some(Found::Job(job));
+        }
+        let counters = self.counters();
+        let start = self.next_random() as usize % remotes.len();
+        for offset in 0..remotes.len() {
+            let victim = (start + offset) % remotes.len();
+            if victim == self.index {
+                continue;
+            }
+            let remote = &remotes[victim];
+            if !remote.jobs.is_empty() {
+                counters.steal_attempts.add_owned(1);
+                if let Some(job) = remote.jobs.steal() {
+                    counters.steals.add_owned(1);
+                    return Some(Found::Job(job));
+                }
+            }
+            if !remote.tasks.shared().is_empty() {
+                counters.steal_attempts.add_owned(1);
+                if let Some(task) = remote.tasks.shared().steal_half(self.tasks.shared()) {
+                    counters.steals.add_owned(1);
+                    return Some(Found::Task(task));
+                }
+            }
+            // Nothing that this worker shares: it may have more.
+            remote.private.ask();
+            remote.tasks.ask();
+        }
+        self.shared.inbox.take(Priority::Low).map(Found::Task)
+    }
+
+    /// Takes something private from somebody who has not heard the question.
+    fn seize(&self) -> Option<Found> {
+        let workers = self.shared.remotes.len();
+        let start = self.next_random() as usize % workers;
+        let found = (0..workers).find_map(|offset| {
+            let victim = (start + offset) % workers;
+            if victim == self.index() {
+                return None;
+            }
+            let job = self.shared.seize_from(victim).map(Found::Job);
+            job.or_else(|| self.shared.remotes[victim].tasks.seize(&self.tasks).map(Found::Task))
+        })?;
+        self.counters().steals.add_owned(1);
+        Some(found)
+    }
+
+    /// The look before the sleep.
+    pub(super) fn is_work_left(&self, others: Others) -> bool {
+        if self.shared.lifecycle.phase() == Phase::Stopping || !self.remote().mailbox.is_empty() {
+            return true;
+        }
+        self.shared.ask_everybody(self.index());
+        // While somebody searches, what is in other workers' deques is for that one to find: it will take it, or
+        // wake somebody for it, or look here in its turn. Who has ended the search by now may have looked before the
+        // question above was asked, and have missed a private job.
+        let is_left_to_others = others.searching && self.shared.sleep.is_anyone_searching();
+        if !self.shared.inbox.is_empty() || (!is_left_to_others && self.shared.is_work_visible()) {
+            return true;
+        }
+        // The last one to lie down beside empty queues ends a pool that is being drained.
+        let drained = others.all_asleep
+            && !others.searching
+            && self.shared.lifecycle.phase() == Phase::Draining
+            && self.shared.registry.is_empty()
+            && self.shared.remotes.iter().all(|remote| remote.mailbox.is_empty())
+            && self.shared.sleep.asleep() == self.shared.remotes.len();
+        if drained {
+            self.shared.stop();
+        }
+        drained
+    }
+
+    /// Marsaglia's xorshift32: cheap, and good enough to spread thieves over victims.
+    fn next_random(&self) -> u32 {
+        if LOOM {
+            // A model explores the schedules; it does not need another dimension.
+            return 0;
+        }
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        self.random.set(x);
+        x
+    }
+}
+
+/// Lets time pass between two looks. A model takes no such pause: after one loom shows a thread nothing
+/// that it has seen before, which hides the stale reads that a missing fence allows.
+pub(crate) fn pause(spin: bool) {
+    if spin {
+        for _ in 0..SPINS_PER_ROUND {
+            hint::spin_loop();
+        }
+    } else {
+        thread::yield_now();
+    }
+}
