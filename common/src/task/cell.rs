@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 
 use super::error::{Failure, JoinError};
 use super::header::{FutureHeader, FutureVtable, Header, Stepped, Vtable};
-use super::hook::TaskPanic;
 use super::id::{DomainId, TaskId};
 use super::join::JoinHandle;
 use super::raw::RawTask;
@@ -308,7 +307,7 @@ where
     // SAFETY: the caller owns the stage.
     let taken = unsafe { with_stage(cell, |stage| mem::replace(stage, Stage::Gone)) };
     let Stage::Work(f) = taken else { unreachable!("a closure runs once") };
-    let output = caught(f).map_err(|payload| Failure::Panic(TaskPanic::catch(cell.id(), payload)));
+    let output = caught(f).map_err(|payload| Failure::panic(cell.id(), payload));
     let panicked = output.is_err();
     // SAFETY: the caller owns the stage.
     unsafe { with_stage(cell, |stage| *stage = Stage::Output(output)) };
@@ -333,7 +332,7 @@ where
     let output = match unsafe { with_stage(cell, poll) } {
         Ok(Poll::Pending) => return Stepped::Pending,
         Ok(Poll::Ready(output)) => Ok(output),
-        Err(payload) => Err(Failure::Panic(TaskPanic::catch(cell.id(), payload))),
+        Err(payload) => Err(Failure::panic(cell.id(), payload)),
     };
     // SAFETY: the caller owns the stage.
     let panicked = unsafe { finish_work(cell, output) };
@@ -357,7 +356,7 @@ unsafe fn finish_work<C: TaskCell>(cell: &C, output: Result<C::Output, Failure>)
         }
         (output, Err(payload)) => {
             contained(|| drop(output));
-            Err(Failure::Panic(TaskPanic::catch(cell.id(), payload)))
+            Err(Failure::panic(cell.id(), payload))
         }
         (output, Ok(())) => output,
     };
@@ -425,4 +424,26 @@ unsafe fn unregister<F: Future, S: Schedule>(task: NonNull<Header>) -> bool {
     // SAFETY: the cell is live.
     let raw = unsafe { RawTask::new(task) };
     cell.scheduler.registry().remove(raw)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn closure_cell<F: FnOnce() -> T, T>(_: &F) -> usize {
+        size_of::<ClosureCell<F, T>>()
+    }
+
+    #[test]
+    fn a_small_closure_fills_one_cache_line() {
+        let (word, pair) = (7_usize, [7_usize; 2]);
+        let shared = std::sync::Arc::new(7_usize);
+        assert_eq!(closure_cell(&|| ()), 64);
+        assert_eq!(closure_cell(&move || word), 64);
+        assert_eq!(closure_cell(&move || assert_eq!(word, 7)), 64);
+        assert_eq!(closure_cell(&move || *shared), 64);
+        assert_eq!(closure_cell(&move || Box::new(word)), 64);
+        assert_eq!(closure_cell(&move || drop(Box::new(pair))), 72);
+        assert_eq!(closure_cell(&move || [word; 2]), 72);
+    }
 }

@@ -39,9 +39,19 @@ struct SyncPayload(Box<dyn Any + Send>);
 unsafe impl Sync for SyncPayload {}
 
 /// The part of a [`JoinError`] that the task's cell stores; the id is in its header.
+///
+/// One word: a panic is rare, and its text and payload must not make every cell larger.
 pub(crate) enum Failure {
     Cancelled,
-    Panic(TaskPanic),
+    Panic(Box<TaskPanic>),
+}
+
+impl Failure {
+    /// A panic that has just been caught on this thread.
+    #[cold]
+    pub(super) fn panic(task: TaskId, payload: Box<dyn Any + Send>) -> Self {
+        Self::Panic(Box::new(TaskPanic::catch(task, payload)))
+    }
 }
 
 impl JoinError {
