@@ -75,8 +75,11 @@ impl<T> JoinHandle<T> {
     /// # Errors
     ///
     /// The task panicked, was cancelled, or is the one that the calling thread runs.
-    pub fn join(self) -> Result<T, JoinError> {
+    pub fn join(mut self) -> Result<T, JoinError> {
         self.run_in_place();
+        if self.is_finished() {
+            return self.take_output();
+        }
         block_on(self)
     }
 
@@ -120,7 +123,7 @@ impl<T> JoinHandle<T> {
     /// Runs the task on this thread if it waits in a queue of the thread's own domain.
     fn run_in_place(&self) {
         let header = self.task.header();
-        if header.domain != current_domain() || !header.state.load().is_notified() {
+        if header.domain != current_domain() || !header.state.load().is_runnable() {
             return;
         }
         header.state.add_reference();

@@ -173,7 +173,10 @@ impl RawTask {
             // initialised; the borrow ends with the replacement.
             std::mem::replace(unsafe { &mut *slot }, waker)
         });
-        contained(|| drop(old));
+        if let Some(old) = old {
+            // A waker is foreign code.
+            contained(|| drop(old));
+        }
     }
 
     /// Asks for cancellation.

@@ -133,7 +133,7 @@ impl Snapshot {
     }
 
     /// Whether a queue entry for this task is still good.
-    fn is_runnable(self) -> bool {
+    pub(crate) fn is_runnable(self) -> bool {
         self.is_notified() && !self.is_running() && !self.is_complete()
     }
 
@@ -320,21 +320,30 @@ impl State {
     /// A handle that was never waited on leaves a task that has not started: one exchange, no look at
     /// any field. False if the state is another one.
     pub(crate) fn detach_unstarted(&self) -> bool {
-        // Ordering: Release on success, so that what this thread did with the handle stays before the
-        // cell's end; nothing is read after it. (No model misses it: what it orders are reads of plain fields,
-        // which loom does not track.)
-        self.0
-            .compare_exchange(
-                QUEUED_WITH_HANDLE,
-                NOTIFIED | REF_ONE,
-                Ordering::Release,
-                Ordering::Relaxed,
-            )
-            .is_ok()
+        // Ordering: the load is Relaxed, it only spares an exchange that would fail. Release on success,
+        // so that what this thread did with the handle stays before the cell's end; nothing is read after
+        // it. (No model misses it: what it orders are reads of plain fields, which loom does not track.)
+        self.0.load(Ordering::Relaxed) == QUEUED_WITH_HANDLE
+            && self
+                .0
+                .compare_exchange(
+                    QUEUED_WITH_HANDLE,
+                    NOTIFIED | REF_ONE,
+                    Ordering::Release,
+                    Ordering::Relaxed,
+                )
+                .is_ok()
     }
 
     /// The handle goes. It keeps its reference until it has cleaned up.
     pub(crate) fn drop_join_interest(&self) -> HandleDropped {
+        let current = self.load();
+        if current.is_complete() && current.is_exclusive() {
+            // The runner and everybody else have gone, and the load has acquired what they did: all
+            // that is left is the handle's, and nobody looks at the word any more.
+            debug_assert!(!current.has_join_waker(), "the runner gives it back first: {current:?}");
+            return HandleDropped { drop_output: true, drop_waker: true };
+        }
         self.transition(|current| {
             debug_assert!(current.has_join_interest(), "{current:?}");
             if current.is_complete() {
