@@ -37,54 +37,63 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-const TASKS: u64 = 100_000;
+const TASKS: usize = 100_000;
+/// So many are queued at the most, since each one that waits needs memory.
+const ROUND: usize = 1_000;
 
-/// Allocations per task of `f`, which spawns and waits for [`TASKS`] tasks. Queues grow by blocks and by
-/// doubling, which is why the result is a little above a whole number.
-fn allocations_per_task(f: impl FnOnce()) -> f64 {
+/// What the recycling of cells keeps of one size class: the depot, its list, and the magazines of this test's
+/// three threads.
+const DEPOT_BYTES: i64 = (1 << 20) + (128 << 10) + 3 * 128 * 64;
+
+/// Allocations per task of `round`, which spawns [`ROUND`] tasks and waits for them. The injector allocates a block for
+/// each 63 entries.
+fn allocations_per_task(mut round: impl FnMut()) -> f64 {
+    // The first rounds fill all threads' magazines.
+    (0..10).for_each(|_| round());
     let before = ALLOCATIONS.load(Ordering::Relaxed);
-    f();
+    (0..TASKS / ROUND).for_each(|_| round());
     (ALLOCATIONS.load(Ordering::Relaxed) - before) as f64 / TASKS as f64
 }
 
 #[test]
-fn one_allocation_per_task_and_nothing_left_behind() {
+fn no_allocation_per_task_and_nothing_left_behind() {
     watched(|| {
         let executor = pool(2);
         let done = Arc::new(AtomicUsize::new(0));
-        let wait_for = |count| {
-            while done.load(Ordering::Acquire) < count {
+        let wait_for_round = || {
+            while done.load(Ordering::Acquire) < ROUND {
                 std::thread::yield_now();
             }
+            done.store(0, Ordering::Relaxed);
         };
 
         let closures = allocations_per_task(|| {
-            for _ in 0..TASKS {
+            for _ in 0..ROUND {
                 let done = Arc::clone(&done);
                 executor.spawn(move || done.fetch_add(1, Ordering::Release));
             }
-            wait_for(TASKS as usize);
+            wait_for_round();
         });
-        // The injector allocates a block for each 63 entries.
-        assert!((1.0..1.05).contains(&closures), "{closures} allocations per closure");
+        assert!(closures < 0.05, "{closures} allocations per closure");
 
         let futures = allocations_per_task(|| {
-            for _ in 0..TASKS {
+            for _ in 0..ROUND {
                 let done = Arc::clone(&done);
                 executor.spawn_future(async move { done.fetch_add(1, Ordering::Release) });
             }
-            wait_for(2 * TASKS as usize);
+            wait_for_round();
         });
-        assert!((1.0..1.05).contains(&futures), "{futures} allocations per future");
+        assert!(futures < 0.05, "{futures} allocations per future");
 
         let joined = allocations_per_task(|| {
-            for _ in 0..TASKS {
+            for _ in 0..ROUND {
                 executor.spawn(|| ()).join().unwrap();
             }
         });
-        assert!((1.0..1.05).contains(&joined), "{joined} allocations per joined closure");
+        assert!(joined < 0.05, "{joined} allocations per joined closure");
 
-        // A million detached spawns from one worker: the queued tasks and the deque's buffers, no more.
+        // A million detached spawns from one worker: the queued tasks and the deque's buffers, no more. What stays is
+        // bounded, whatever the burst.
         let one = pool(1);
         let before = LIVE_BYTES.load(Ordering::Relaxed);
         PEAK_BYTES.store(before, Ordering::Relaxed);
@@ -103,7 +112,7 @@ fn one_allocation_per_task_and_nothing_left_behind() {
         let left = LIVE_BYTES.load(Ordering::Relaxed) - before;
         let peak = PEAK_BYTES.load(Ordering::Relaxed) - before;
         // The epoch keeps some small old buffers until its next turn.
-        assert!(left <= 64 << 10, "{left} bytes are left behind");
+        assert!(left <= (64 << 10) + DEPOT_BYTES, "{left} bytes are left behind");
         assert!(peak < 160_000_000, "{peak} bytes at the peak for a million tasks");
         println!("peak of a million queued closures: {} bytes each", peak / 1_000_000);
     });

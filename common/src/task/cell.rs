@@ -12,6 +12,7 @@ use super::header::{FutureHeader, FutureVtable, Header, Stepped, Vtable};
 use super::id::{DomainId, TaskId};
 use super::join::JoinHandle;
 use super::raw::RawTask;
+use super::recycle;
 use super::registry::{Links, TaskRegistry};
 use super::runnable::Runnable;
 use super::state::State;
@@ -104,11 +105,10 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    let cell = Box::new(ClosureCell::<F, T> {
+    let raw = erase(place(ClosureCell::<F, T> {
         header: header(const { &closure_vtable::<F, T>() }, domain),
         stage: UnsafeCell::new(Stage::Work(f)),
-    });
-    let raw = erase(cell);
+    }));
     // SAFETY: of the two references that the state starts with, this is the first.
     let runnable = unsafe { Runnable::from_raw_task(raw) };
     // SAFETY: this is the second, and `T` is the output type of the cell.
@@ -126,9 +126,11 @@ pub unsafe fn reclaim_closure<F, T>(runnable: Runnable, handle: JoinHandle<T>) -
     let cell = runnable.into_raw().cast::<ClosureCell<F, T>>();
     mem::forget(handle);
     // SAFETY: the two came as a pair, so that no third reference exists; `F` and `T` are the cell's
-    // types by the caller's promise, and the cell was made by `Box::new` in `closure_task`.
-    let cell = unsafe { Box::from_raw(cell.as_ptr()) };
-    match cell.stage.into_inner() {
+    // types by the caller's promise. What is read is not used in its old place any more.
+    let moved = unsafe { cell.read() };
+    // SAFETY: `place` made it of this type; the value has been moved out.
+    unsafe { recycle::deallocate(cell) };
+    match moved.stage.into_inner() {
         Stage::Work(f) => f,
         Stage::Output(_) | Stage::Gone => unreachable!("the task was never queued"),
     }
@@ -177,7 +179,7 @@ where
     F::Output: Send + 'static,
     S: Schedule,
 {
-    let cell = Box::new(FutureCell {
+    let cell = place(FutureCell {
         head: FutureHeader {
             header: header(const { &future_vtable::<F, S>() }, domain),
             links: UnsafeCell::new(Links::new()),
@@ -185,9 +187,7 @@ where
         scheduler,
         stage: UnsafeCell::new(Stage::Work(future)),
     });
-    let cell = NonNull::from(Box::leak(cell));
-    // SAFETY: the cell is live, and `NonNull::from` kept the provenance over all of it.
-    let raw = unsafe { RawTask::new(cell.cast::<Header>()) };
+    let raw = erase(cell);
     // SAFETY: shared borrow of a field that is never written again; `raw` is alive.
     let scheduler: &S = unsafe { &(*cell.as_ptr()).scheduler };
     if !scheduler.registry().insert(raw) {
@@ -200,10 +200,17 @@ where
     (runnable, handle)
 }
 
-fn erase<C>(cell: Box<C>) -> RawTask {
-    let cell = NonNull::from(Box::leak(cell));
-    // SAFETY: `C` is one of the cells above, which start with a `Header` (`repr(C)`); the pointer's
-    // provenance covers the whole cell.
+/// Puts a cell on the heap.
+fn place<C>(cell: C) -> NonNull<C> {
+    let memory = recycle::allocate::<C>();
+    // SAFETY: memory for a `C` that is nobody else's.
+    unsafe { memory.write(cell) };
+    memory
+}
+
+fn erase<C>(cell: NonNull<C>) -> RawTask {
+    // SAFETY: `C` is one of the cells above, which start with a `Header` (`repr(C)`); `place` has made it,
+    // with provenance over the whole cell.
     unsafe { RawTask::new(cell.cast::<Header>()) }
 }
 
@@ -403,8 +410,11 @@ unsafe fn drop_output<C: TaskCell>(task: NonNull<Header>) -> Option<Box<dyn Any 
 }
 
 unsafe fn free<C>(task: NonNull<Header>) {
-    // SAFETY: the cell was made by `Box::new` of this type, and nobody holds a reference any more.
-    drop(unsafe { Box::from_raw(task.cast::<C>().as_ptr()) });
+    let cell = task.cast::<C>();
+    // SAFETY: the vtable belongs to this type of cell; nobody holds a reference any more.
+    unsafe { cell.drop_in_place() };
+    // SAFETY: `place` made it of this type; the value is gone.
+    unsafe { recycle::deallocate(cell) };
 }
 
 unsafe fn schedule<F: Future, S: Schedule>(task: Runnable) {
