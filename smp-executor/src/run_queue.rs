@@ -27,7 +27,7 @@ const NEXT_LIMIT: u32 = 3;
 const SHARE_LIMIT: usize = 64;
 
 /// A queue that has grown beyond this gives its memory back when it is empty.
-const KEPT_CAPACITY: usize = 1024;
+const KEPT_CAPACITY: usize = 1 << 15;
 
 /// The owner's side.
 pub(crate) struct RunQueue {
