@@ -8,6 +8,7 @@
 //! |---|---|
 //! | spawn on either executor | [`Spawn`], [`Role`], [`SpawnError`], [`TrySpawnError`] |
 //! | wait for a task | [`JoinHandle`], [`JoinError`], [`block_on`] |
+//! | wait for several tasks | [`JoinSet`] |
 //! | stop a task | [`AbortHandle`], [`CancellationToken`] |
 //! | let others go first | [`yield_now`], [`Priority`] |
 //! | see what an executor does | [`ExecutorMetrics`], [`ShutdownReport`] |
@@ -17,6 +18,7 @@
 mod block_on;
 mod cancel;
 pub mod cpu;
+mod join_set;
 mod metrics;
 pub mod panic;
 mod park;
@@ -31,6 +33,7 @@ mod yield_now;
 
 pub use block_on::block_on;
 pub use cancel::{CancellationToken, Cancelled};
+pub use join_set::{JoinSet, TimedOut};
 pub use metrics::{
     ExecutorMetrics, RoleMetrics, WorkerCounters, WorkerMetrics, imbalance, utilisation,
 };

@@ -67,9 +67,9 @@ pub use builder::{BuildError, SmpBuilder};
 pub use context::current_worker;
 pub use executor::SmpExecutor;
 pub use executor_common::{
-    AbortHandle, CancellationToken, ExecutorMetrics, JoinError, JoinHandle, Priority, Role,
-    RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId, TaskPanic, TrySpawnError,
-    WorkerMetrics, block_on, current_task, yield_now,
+    AbortHandle, CancellationToken, ExecutorMetrics, JoinError, JoinHandle, JoinSet, Priority,
+    Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId, TaskPanic, TimedOut,
+    TrySpawnError, WorkerMetrics, block_on, current_task, yield_now,
 };
 pub use fork::join;
 pub use handle::{SmpHandle, spawn};

@@ -122,17 +122,31 @@ impl<T> JoinHandle<T> {
 
     /// Runs the task on this thread if it waits in a queue of the thread's own domain.
     fn run_in_place(&self) {
+        let mut next = self.claim();
+        while let Some(turn) = next {
+            next = match turn.run() {
+                RunOutcome::Yielded(again) => Some(again),
+                _ => None,
+            };
+        }
+    }
+
+    /// An entry for the task, if it waits in a queue of the thread's own domain.
+    pub(crate) fn claim(&self) -> Option<Runnable> {
         let header = self.task.header();
         if header.domain != current_domain() || !header.state.load().is_runnable() {
-            return;
+            return None;
         }
         header.state.add_reference();
         // SAFETY: the reference just made; where the queue's entry gets its turn first, this one is
         // stale, and the other way round.
-        let mut turn = unsafe { Runnable::from_raw_task(self.task) };
-        while let RunOutcome::Yielded(again) = turn.run() {
-            turn = again;
-        }
+        Some(unsafe { Runnable::from_raw_task(self.task) })
+    }
+
+    /// The output of a task that is complete.
+    pub(crate) fn into_output(mut self) -> Result<T, JoinError> {
+        assert!(self.is_finished(), "the task is complete");
+        self.take_output()
     }
 
     /// Takes the output. The caller has seen COMPLETE.
@@ -147,7 +161,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// Sees to it that `waker` is woken at completion. False if the task is complete already.
-    fn register(&mut self, waker: &Waker) -> bool {
+    pub(crate) fn register(&mut self, waker: &Waker) -> bool {
         let state = &self.task.header().state;
         if state.load().has_join_waker() {
             let same = self.task.header().join_waker.with(|current| {

@@ -74,7 +74,7 @@ impl Runnable {
     }
 
     /// Gives a future's task to its scheduler.
-    pub(super) fn schedule(self) {
+    pub(crate) fn schedule(self) {
         let Some(future) = self.0.header().vtable.future else {
             unreachable!("a closure is queued once, by its spawner");
         };

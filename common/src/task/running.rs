@@ -46,23 +46,23 @@ pub(super) fn within_task<R>(task: TaskId, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// The tasks on this thread's stack, innermost first.
-fn any_running(mut wanted: impl FnMut(TaskId) -> bool) -> bool {
+/// The innermost task on this thread's stack that is wanted.
+pub(crate) fn find_running_here(mut wanted: impl FnMut(TaskId) -> bool) -> Option<TaskId> {
     let mut next = TOP.try_with(Cell::get).unwrap_or(ptr::null());
     // SAFETY: by the invariant of `Frame` the chain holds live frames of this very thread; they are
     // only read while they are in it, and nothing borrows them mutably.
     while let Some(frame) = unsafe { next.as_ref() } {
         if wanted(frame.task) {
-            return true;
+            return Some(frame.task);
         }
         next = frame.below;
     }
-    false
+    None
 }
 
 /// Whether `task` is on this thread's stack.
 pub(super) fn is_running_here(task: TaskId) -> bool {
-    any_running(|running| running == task)
+    find_running_here(|running| running == task).is_some()
 }
 
 /// The task that the calling thread runs, the innermost where one runs inside another.
@@ -79,12 +79,7 @@ pub(super) fn is_running_here(task: TaskId) -> bool {
 /// assert_eq!(handle.join().unwrap(), Some(id));
 /// ```
 pub fn current_task() -> Option<TaskId> {
-    let mut innermost = None;
-    any_running(|running| {
-        innermost = Some(running);
-        true
-    });
-    innermost
+    find_running_here(|_| true)
 }
 
 /// The domain that the calling thread belongs to; [`DomainId::NONE`] outside of executors.
