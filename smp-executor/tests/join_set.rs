@@ -133,8 +133,7 @@ fn a_dropped_set_drops_what_has_not_begun() {
         drop(set);
         go.send(()).unwrap();
         assert_eq!(running.join().unwrap(), 7);
-        let report = executor.shutdown();
-        assert!(report.is_clean(), "{report}");
+        assert_eq!(executor.shutdown().still_running, 0);
         assert_eq!(ran.load(Ordering::Relaxed), 0);
         assert_eq!(Arc::strong_count(&ran), 1, "the closures have been dropped");
     });
