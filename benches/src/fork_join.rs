@@ -8,10 +8,9 @@
 //! | `matmul`, `sorting` | forks with much below them |
 //! | `flat_loop`, `library_sort` | the libraries' own loops and sorts |
 //! | `programs` | which of them, and how large |
-//! | `measure`, `figures` | rounds in which all peers take turns; medians and paired ratios |
 //! | [`first_steal`] | `benches first-steal`: from a fork to its start on another worker |
 //! | [`instructions`] | `benches instructions`: instructions per join, by callgrind |
-//! | `target`, `report`, `command` | what is wanted, the table, the options |
+//! | `command` | the options; all else about measuring is in [`rounds`](crate::rounds) |
 //!
 //! # Who takes part
 //!
@@ -37,38 +36,36 @@
 //! cost of the fork.
 
 mod command;
-mod depth;
 mod fib;
-mod figures;
 pub mod first_steal;
 mod flat_loop;
 pub mod instructions;
 mod integrate;
 mod library_sort;
 mod matmul;
-mod measure;
 mod peer;
 mod program;
 pub mod programs;
 mod random;
-mod report;
 mod sorting;
-mod target;
 mod tree_sum;
-mod workers;
 
 pub use command::{ForkJoinArgs, run};
-pub use depth::DEPTHS;
 pub use fib::Fib;
-pub use figures::{Figures, Spread, Times};
 pub use flat_loop::{Cost, Element, ForEach, MapReduce};
 pub use integrate::Integrate;
 pub use library_sort::LibrarySort;
 pub use matmul::{Matmul, Matrices};
-pub use measure::{MAX_REPETITIONS, Plan, measure};
 pub use peer::{Chili, GRAIN, Peer, PeerKind, Rayon, Serial, Smp};
-pub use program::{AnyProgram, Contender, Prepared, Program};
+pub use program::Program;
 pub use sorting::{MergeSort, Numbers, Quicksort};
-pub use target::{Judged, Target};
 pub use tree_sum::{Node, TreeSum};
-pub use workers::Workers;
+
+/// What is wanted in comparison with these peers.
+pub type Target = crate::rounds::Target<PeerKind>;
+
+impl Target {
+    /// At no number of workers behind the better one of the others, within what can be measured.
+    pub const NEVER_BEHIND: [Self; 2] =
+        [Self::at_most(1.05, PeerKind::Rayon), Self::at_most(1.05, PeerKind::Chili)];
+}

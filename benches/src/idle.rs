@@ -11,7 +11,7 @@ use executor_common::Role;
 use smp_executor::SmpExecutor;
 
 use crate::hardware::Hardware;
-use crate::peers;
+use crate::peers::{Pool, Rayon, Tokio, Workers};
 
 /// An idle pool that uses this much of a second or more has missed the target.
 const TARGET_MS_PER_SECOND: f64 = 1.0;
@@ -63,8 +63,9 @@ pub fn run(args: &IdleArgs, out: &mut impl Write) -> anyhow::Result<bool> {
         .pin(PinPolicy::BestEffort)
         .build()?;
     passed &= write_target(out, "amp, parked", watch(window, amp))?;
-    write_line(out, "rayon", watch(window, peers::rayon_pool(workers)?), "")?;
-    write_line(out, "tokio", watch(window, peers::tokio_runtime(workers)?), "")?;
+    let workers = Workers::unpinned(workers);
+    write_line(out, "rayon", watch(window, Rayon::build(workers)?), "")?;
+    write_line(out, "tokio", watch(window, Tokio::build(workers)?), "")?;
     Ok(passed)
 }
 

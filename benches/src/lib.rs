@@ -5,6 +5,8 @@
 //! | run one program on both executors | [`checksum`] |
 //! | measure what an idle pool costs | [`idle`] |
 //! | measure what forking costs | [`fork_join`] |
+//! | measure what spawning closures costs | [`spawn`] |
+//! | let peers take turns, and compare their times | [`rounds`] |
 //! | say on what a figure was measured | [`Hardware`] |
 //! | measure somebody else's pool beside ours | [`peers`] |
 
@@ -13,5 +15,7 @@ pub mod fork_join;
 mod hardware;
 pub mod idle;
 pub mod peers;
+pub mod rounds;
+pub mod spawn;
 
 pub use hardware::{Hardware, cpu_quota};

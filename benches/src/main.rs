@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use benches::{checksum, fork_join, idle};
+use benches::{checksum, fork_join, idle, spawn};
 use clap::{Parser, Subcommand};
 
 /// Runs one program on the symmetric and on the asymmetric executor, and says what that cost.
@@ -30,6 +30,8 @@ enum Command {
     ForkJoin(fork_join::ForkJoinArgs),
     /// Measures how long it takes from a fork to its start on another worker
     FirstSteal(fork_join::first_steal::FirstStealArgs),
+    /// Measures what spawning closures costs, beside rayon, tokio, async-executor and a channel
+    Spawn(spawn::SpawnArgs),
     /// Counts the instructions of a fork, by valgrind's callgrind
     Instructions(fork_join::instructions::InstructionsArgs),
 }
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Idle(args) => idle::run(&args, &mut out),
         Command::ForkJoin(args) => fork_join::run(&args, &mut out),
         Command::FirstSteal(args) => fork_join::first_steal::run(&args, &mut out),
+        Command::Spawn(args) => spawn::run(&args, &mut out),
         Command::Instructions(args) => fork_join::instructions::run(&args, &mut out),
     };
     match passed.and_then(|passed| Ok(out.flush().map(|()| passed)?)) {

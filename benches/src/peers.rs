@@ -1,23 +1,52 @@
-//! Other people's pools, made alike: so many workers, nothing else chosen.
+//! The executors that are measured beside each other, made alike: so many workers, nothing else chosen.
 //!
 //! | peer | what it is |
 //! |---|---|
-//! | [`rayon_pool`] | rayon's thread pool |
-//! | [`chili_pool`] | chili's thread pool, whose caller is one of the workers |
-//! | [`tokio_runtime`] | tokio's multi-thread runtime |
-//! | [`AsyncExecutorPool`] | async-executor, which brings no threads, with threads that run it |
+//! | [`Smp`], [`Amp`] | this workspace's executors |
+//! | [`Rayon`] | rayon's thread pool |
+//! | [`Tokio`] | tokio's multi-thread runtime |
+//! | [`AsyncExecutorPool`] | async-executor, which brings no threads, with threads that run it: the ordinary one and the one that is never dropped |
 //! | [`ChannelPool`] | what one would write by hand: threads that take boxed closures from a channel |
+//! | [`NoPool`] | what the measurement costs by itself |
+//! | [`chili_pool`] | chili's thread pool, whose caller is one of the workers, for fork-join alone |
+//!
+//! | what they share | |
+//! |---|---|
+//! | [`Pool`], [`HandlePool`], [`FuturePool`] | what a measurement calls: closures, results, futures |
+//! | [`Workers`] | how many, and whether they are pinned |
 //! | [`Countdown`] | how the measurements wait for a number of tasks, the same for all |
 
+mod amp;
 mod async_executor_pool;
 mod channel_pool;
 mod countdown;
+mod no_pool;
+mod pool;
+mod rayon_pool;
+mod runners;
+mod smp;
+mod tokio_pool;
+mod workers;
 
 use std::num::NonZero;
 
-pub use async_executor_pool::AsyncExecutorPool;
+pub use amp::Amp;
+pub use async_executor_pool::{AsyncExecutorPool, Flavour};
 pub use channel_pool::ChannelPool;
 pub use countdown::Countdown;
+pub use no_pool::NoPool;
+pub use pool::{FuturePool, HandlePool, Pool, PoolKind};
+pub use rayon_pool::Rayon;
+pub use smp::Smp;
+pub use tokio_pool::Tokio;
+pub(crate) use workers::Cpus;
+pub use workers::Workers;
+
+/// async-executor's ordinary executor.
+pub type AsyncExecutor = AsyncExecutorPool<async_executor::Executor<'static>>;
+
+/// async-executor's executor that is never dropped.
+pub type AsyncExecutorStatic = AsyncExecutorPool<async_executor::StaticExecutor>;
 
 /// A rayon pool.
 ///
@@ -37,13 +66,4 @@ pub fn chili_pool(workers: usize) -> chili::ThreadPool {
     let thread_count = NonZero::new(workers);
     assert!(thread_count.is_some(), "a pool without workers");
     chili::ThreadPool::with_config(chili::Config { thread_count, ..Default::default() })
-}
-
-/// A tokio runtime without its I/O and time drivers.
-///
-/// # Errors
-///
-/// A thread cannot be created.
-pub fn tokio_runtime(workers: usize) -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(workers).build()?)
 }

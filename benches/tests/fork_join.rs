@@ -3,7 +3,9 @@
 #[path = "support/watchdog.rs"]
 mod watchdog;
 
-use benches::fork_join::{PeerKind, Plan, Workers, measure, programs};
+use benches::fork_join::{PeerKind, programs};
+use benches::peers::Workers;
+use benches::rounds::{Plan, measure};
 use watchdog::within_a_minute;
 
 /// Every program knows its result. Here it is seen that every peer arrives at it, also when it runs again on the input that

@@ -2,9 +2,9 @@
 
 use anyhow::ensure;
 
+use super::Target;
 use super::peer::{Peer, PeerKind};
 use super::program::Program;
-use super::target::Target;
 
 /// `fib(n)` by its definition.
 #[derive(Clone, Copy, Debug)]

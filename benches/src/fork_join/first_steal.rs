@@ -10,11 +10,10 @@ use executor_common::sync::atomic::{AtomicU64, Ordering};
 use hdrhistogram::Histogram;
 
 use super::fib::fib;
-use super::measure::on_a_thread;
 use super::peer::{Chili, Peer, PeerKind, Rayon, Smp};
-use super::report::duration;
-use super::workers::Workers;
 use crate::hardware::Hardware;
+use crate::peers::Workers;
+use crate::rounds::{duration, on_a_thread};
 
 /// A fork that nobody has taken by then counts as not taken.
 const PATIENCE: Duration = Duration::from_millis(100);

@@ -1,9 +1,9 @@
 //! The sorts that the libraries bring.
 
+use super::Target;
 use super::peer::{Peer, PeerKind};
 use super::program::Program;
 use super::sorting::{Numbers, short};
-use super::target::Target;
 
 /// Each library's own unstable sort; serially, the standard library's.
 #[derive(Clone, Copy, Debug)]

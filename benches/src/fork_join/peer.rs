@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 use smp_executor::SmpExecutor;
 
-use super::workers::{Cpus, Workers};
-use crate::peers;
+use crate::peers::{self, Cpus, Workers};
+use crate::rounds::Kind;
 
 /// The contenders, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ValueEnum)]
@@ -39,6 +39,10 @@ impl PeerKind {
             Self::Chili => "chili",
         }
     }
+}
+
+impl Kind for PeerKind {
+    const OURS: Self = Self::Smp;
 }
 
 impl fmt::Display for PeerKind {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::depth::deeper;
+use super::Target;
 use super::peer::{Chili, Peer, PeerKind, Rayon, Serial, Smp};
-use super::target::Target;
-use super::workers::Workers;
+use crate::peers::Workers;
+use crate::rounds::{AnyProgram, Contender, Prepared, deeper};
 
 /// A program: one text for all peers, which checks its own result.
 pub trait Program: Debug + Sync {
@@ -54,46 +54,7 @@ pub trait Program: Debug + Sync {
     fn check(&self, input: &Self::Input, output: &Self::Output) -> anyhow::Result<()>;
 }
 
-/// A [`Program`] of whatever type, for tables of programs.
-pub trait AnyProgram: Debug + Sync {
-    /// See [`Program::name`].
-    fn name(&self) -> String;
-
-    /// See [`Program::suits`].
-    fn suits(&self, peer: PeerKind) -> bool;
-
-    /// See [`Program::targets`].
-    fn targets(&self, workers: usize) -> Vec<Target>;
-
-    /// Makes the input, which takes a while and much memory for some.
-    fn prepare(&self) -> Box<dyn Prepared + Send + '_>;
-}
-
-/// A program with its input.
-pub trait Prepared {
-    /// Makes a pool for it. One at a time: the pool lives as long as what this returns. See [`Peer::pool`].
-    ///
-    /// # Errors
-    ///
-    /// A thread cannot be created or pinned.
-    fn on(&mut self, peer: PeerKind, workers: Workers) -> anyhow::Result<Box<dyn Contender + '_>>;
-}
-
-/// A program with its input and a pool.
-pub trait Contender {
-    /// Runs it so many times on a worker of the pool, so many frames deeper than otherwise, and returns how long
-    /// that took, without setting the input up.
-    fn time(&mut self, runs: u64, depth: usize) -> Duration;
-
-    /// Checks the result of the last run.
-    ///
-    /// # Errors
-    ///
-    /// The result is wrong, or there is none.
-    fn check(&self) -> anyhow::Result<()>;
-}
-
-impl<G: Program> AnyProgram for G {
+impl<G: Program> AnyProgram<PeerKind> for G {
     fn name(&self) -> String {
         Program::name(self)
     }
@@ -106,7 +67,7 @@ impl<G: Program> AnyProgram for G {
         Program::targets(self, workers)
     }
 
-    fn prepare(&self) -> Box<dyn Prepared + Send + '_> {
+    fn prepare(&self) -> Box<dyn Prepared<PeerKind> + Send + '_> {
         Box::new(WithInput { program: self, input: Program::prepare(self) })
     }
 }
@@ -124,7 +85,13 @@ impl<G: Program> WithInput<'_, G> {
     }
 }
 
-impl<G: Program> Prepared for WithInput<'_, G> {
+impl<G: Program> Prepared<PeerKind> for WithInput<'_, G> {
+    /// Serially: the same work for all peers.
+    fn takes(&mut self) -> anyhow::Result<Duration> {
+        let mut serial = self.on(PeerKind::Serial, Workers::unpinned(1))?;
+        Ok(serial.time(1, 0).min(serial.time(1, 0)))
+    }
+
     fn on(&mut self, peer: PeerKind, workers: Workers) -> anyhow::Result<Box<dyn Contender + '_>> {
         match peer {
             PeerKind::Serial => self.on_pool_of::<Serial>(workers),

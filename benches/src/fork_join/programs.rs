@@ -1,17 +1,18 @@
 //! Which programs there are.
 
+use super::PeerKind;
 use super::fib::Fib;
 use super::flat_loop::{Cost, ForEach, MapReduce};
 use super::integrate::Integrate;
 use super::library_sort::LibrarySort;
 use super::matmul::Matmul;
-use super::program::AnyProgram;
 use super::sorting::{MergeSort, Quicksort};
 use super::tree_sum::TreeSum;
+use crate::rounds::AnyProgram;
 
 /// The programs that the figures are made with. `fib` in place of 38.
-pub fn all(fib: Option<u64>) -> Vec<Box<dyn AnyProgram>> {
-    let mut programs: Vec<Box<dyn AnyProgram>> = vec![
+pub fn all(fib: Option<u64>) -> Vec<Box<dyn AnyProgram<PeerKind>>> {
+    let mut programs: Vec<Box<dyn AnyProgram<PeerKind>>> = vec![
         Box::new(Fib { n: fib.unwrap_or(38) }),
         Box::new(TreeSum { levels: 10 }),
         Box::new(TreeSum { levels: 24 }),
@@ -33,7 +34,7 @@ pub fn all(fib: Option<u64>) -> Vec<Box<dyn AnyProgram>> {
 }
 
 /// The same programs, small. `fib` in place of 16.
-pub fn small(fib: Option<u64>) -> Vec<Box<dyn AnyProgram>> {
+pub fn small(fib: Option<u64>) -> Vec<Box<dyn AnyProgram<PeerKind>>> {
     vec![
         Box::new(Fib { n: fib.unwrap_or(16) }),
         Box::new(TreeSum { levels: 10 }),

@@ -2,9 +2,9 @@
 
 use anyhow::ensure;
 
+use super::Target;
 use super::peer::{Peer, PeerKind};
 use super::program::Program;
-use super::target::Target;
 
 /// Sums a complete tree of boxed nodes that each have the value 1.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,9 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::pool::{Pool, PoolKind};
+use super::workers::{Cpus, Workers};
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Threads that take boxed closures from one channel: what a pool without ideas costs.
@@ -11,54 +14,65 @@ type Job = Box<dyn FnOnce() + Send>;
 /// # Examples
 ///
 /// ```
-/// use benches::peers::{ChannelPool, Countdown};
+/// use benches::peers::{ChannelPool, Countdown, Pool, Workers};
 ///
-/// let pool = ChannelPool::new(1);
+/// let pool = ChannelPool::build(Workers::unpinned(1))?;
 /// let left = Countdown::leak();
 /// left.set(1);
-/// pool.spawn(|| left.done());
+/// pool.detach(|| left.done());
 /// left.wait();
+/// # anyhow::Ok(())
 /// ```
 #[derive(Debug)]
 pub struct ChannelPool {
-    /// `None` while it is dropped.
-    jobs: Option<Sender<Job>>,
+    /// Never freed, so that tasks need not count who holds it. `None` ends one thread.
+    jobs: &'static Sender<Option<Job>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl ChannelPool {
-    /// A pool of so many threads.
-    pub fn new(workers: usize) -> Self {
+impl Pool for ChannelPool {
+    const KIND: PoolKind = PoolKind::Channel;
+    type Inside = &'static Sender<Option<Job>>;
+
+    fn build(workers: Workers) -> anyhow::Result<Self> {
+        let cpus = Cpus::allowed()?;
         let (sender, receiver) = unbounded();
-        let threads = (0..workers)
-            .map(|_| {
-                let jobs: Receiver<Job> = receiver.clone();
-                std::thread::spawn(move || jobs.iter().for_each(|job| job()))
-            })
-            .collect();
-        Self { jobs: Some(sender), threads }
+        let mut pool = Self { jobs: Box::leak(Box::new(sender)), threads: Vec::new() };
+        for worker in 0..workers.count {
+            let jobs: Receiver<Option<Job>> = receiver.clone();
+            let cpus = cpus.clone();
+            let main = move || {
+                if workers.pinned {
+                    cpus.pin_calling_thread_or_say_so(worker);
+                }
+                jobs.iter().map_while(|job| job).for_each(|job| job());
+            };
+            pool.threads.push(std::thread::Builder::new().spawn(main)?);
+        }
+        Ok(pool)
     }
 
-    /// Queues a closure.
-    pub fn spawn(&self, job: impl FnOnce() + Send + 'static) {
-        Self::push(self.sender(), job);
+    fn inside(&self) -> Self::Inside {
+        self.jobs
     }
 
-    /// The sending end, for closures that spawn further ones. The threads end when all of them are gone.
-    pub fn sender(&self) -> &Sender<Job> {
-        self.jobs.as_ref().unwrap_or_else(|| unreachable!("it is taken by the drop alone"))
+    #[inline]
+    fn detach(&self, f: impl FnOnce() + Send + 'static) {
+        Self::detach_inside(self.jobs, f);
     }
 
-    /// Queues a closure at a sending end.
-    pub fn push(jobs: &Sender<Job>, job: impl FnOnce() + Send + 'static) {
-        // The threads hold the receiving end until all senders are gone.
-        let _ = jobs.send(Box::new(job));
+    #[inline]
+    fn detach_inside(inside: Self::Inside, f: impl FnOnce() + Send + 'static) {
+        // It can only fail where all threads have ended.
+        let _ = inside.send(Some(Box::new(f)));
     }
 }
 
 impl Drop for ChannelPool {
     fn drop(&mut self) {
-        drop(self.jobs.take());
+        for _ in &self.threads {
+            let _ = self.jobs.send(None);
+        }
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }

@@ -53,6 +53,12 @@ impl Countdown {
         }
     }
 
+    /// Whether there have been exactly as many reports as expected.
+    pub fn is_over(&self) -> bool {
+        // Ordering: Relaxed. Asked after `wait`, which has seen them all; one too many shows sooner or later.
+        self.left.load(Ordering::Relaxed) == 0
+    }
+
     /// Waits for all reports.
     pub fn wait(&self) {
         let mut finished = self.finished.lock();

@@ -4,21 +4,22 @@ use std::time::Duration;
 
 use super::depth::DEPTHS;
 use super::figures::Figures;
-use super::peer::PeerKind;
-use super::program::{AnyProgram, Prepared};
-use super::workers::Workers;
+use super::program::{AnyProgram, Kind, Prepared};
+use crate::peers::Workers;
 
 /// How much is measured.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Plan<K> {
     /// Numbers of workers, one row for each.
     pub workers: Vec<usize>,
     /// Whether each worker is bound to a CPU of its own.
     pub pinned: bool,
     /// Who takes part, where the program suits.
-    pub peers: Vec<PeerKind>,
+    pub peers: Vec<K>,
     /// How often everybody has a turn. The ratios are taken within a round.
     pub rounds: usize,
+    /// Whether a turn begins with runs that are not timed.
+    pub warm_up: bool,
     /// A value is the median of at least so many repetitions.
     pub min_repetitions: usize,
     /// Runs of a short program that are timed together take so long.
@@ -30,14 +31,15 @@ pub struct Plan {
 /// More repetitions than this do not make a median better.
 pub const MAX_REPETITIONS: usize = 9;
 
-impl Plan {
+impl<K> Plan<K> {
     /// What the figures are made with.
-    pub fn full(workers: Vec<usize>, peers: Vec<PeerKind>, rounds: usize) -> Self {
+    pub fn full(workers: Vec<usize>, peers: Vec<K>, rounds: usize) -> Self {
         Self {
             workers,
             pinned: false,
             peers,
             rounds,
+            warm_up: true,
             min_repetitions: 3,
             repetition: Duration::from_millis(10),
             turn: Duration::from_millis(100),
@@ -45,7 +47,7 @@ impl Plan {
     }
 
     /// Shows that it runs, and measures nothing.
-    pub fn quick(workers: Vec<usize>, peers: Vec<PeerKind>, rounds: usize) -> Self {
+    pub fn quick(workers: Vec<usize>, peers: Vec<K>, rounds: usize) -> Self {
         Self {
             min_repetitions: 1,
             repetition: Duration::from_micros(500),
@@ -63,20 +65,28 @@ impl Plan {
 /// # Errors
 ///
 /// A result is wrong, or a pool cannot be built.
-pub fn measure(program: &dyn AnyProgram, plan: &Plan) -> anyhow::Result<Vec<Figures>> {
-    let peers: Vec<_> = plan.peers.iter().copied().filter(|peer| program.suits(*peer)).collect();
+pub fn measure<K: Kind>(
+    program: &dyn AnyProgram<K>,
+    plan: &Plan<K>,
+) -> anyhow::Result<Vec<Figures<K>>> {
     let mut prepared = program.prepare();
-    let runs = runs_of_a_repetition(&mut *prepared, plan.repetition)?;
+    let once = prepared.takes()?.max(Duration::from_nanos(10));
+    let runs = plan.repetition.as_nanos().div_ceil(once.as_nanos()).max(1) as u64;
     let mut rows: Vec<_> =
         plan.workers.iter().map(|workers| Figures::new(program.name(), *workers)).collect();
     for round in 0..plan.rounds {
         for row in &mut rows {
-            let mut order = peers.clone();
-            order.rotate_left(round % peers.len().max(1));
+            let mut order = plan.peers.clone();
+            order.retain(|peer| program.suits(*peer) && peer.can_have(row.workers));
+            let first = round % order.len().max(1);
+            order.rotate_left(first);
             for peer in order {
                 let workers = Workers { count: row.workers, pinned: plan.pinned };
-                let seconds =
+                let mut seconds =
                     on_a_thread(|| turn(&mut *prepared, peer, workers, runs, round, plan))?;
+                for each in &mut seconds {
+                    *each /= program.operations() as f64;
+                }
                 row.add(peer, seconds);
             }
         }
@@ -84,31 +94,26 @@ pub fn measure(program: &dyn AnyProgram, plan: &Plan) -> anyhow::Result<Vec<Figu
     Ok(rows)
 }
 
-/// How many serial runs take as long as one repetition should. The same number for all peers: the same work.
-fn runs_of_a_repetition(prepared: &mut dyn Prepared, repetition: Duration) -> anyhow::Result<u64> {
-    let mut serial = prepared.on(PeerKind::Serial, Workers::unpinned(1))?;
-    let once = serial.time(1, 0).min(serial.time(1, 0)).max(Duration::from_nanos(10));
-    Ok(repetition.as_nanos().div_ceil(once.as_nanos()) as u64)
-}
-
 /// Runs `turn` on a thread that ends with it, and with it whatever it was pinned to.
-pub(super) fn on_a_thread<R: Send>(turn: impl FnOnce() -> R + Send) -> R {
+pub fn on_a_thread<R: Send>(turn: impl FnOnce() -> R + Send) -> R {
     let ended = std::thread::scope(|scope| scope.spawn(turn).join());
     ended.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
 }
 
 /// One peer's turn: seconds that one run takes, by repetition.
-fn turn(
-    prepared: &mut (dyn Prepared + Send),
-    peer: PeerKind,
+fn turn<K: Kind>(
+    prepared: &mut (dyn Prepared<K> + Send),
+    peer: K,
     workers: Workers,
     runs: u64,
     round: usize,
-    plan: &Plan,
+    plan: &Plan<K>,
 ) -> anyhow::Result<Vec<f64>> {
     let mut contender = prepared.on(peer, workers)?;
-    contender.time(runs, 0);
-    contender.check()?;
+    if plan.warm_up {
+        contender.time(runs, 0);
+        contender.check()?;
+    }
     let mut total = Duration::ZERO;
     let mut seconds = Vec::new();
     while seconds.len() < plan.min_repetitions

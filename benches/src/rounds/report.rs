@@ -3,52 +3,56 @@
 use std::io::Write;
 
 use super::figures::{Figures, Spread};
-use super::peer::PeerKind;
-use super::program::AnyProgram;
+use super::program::{AnyProgram, Kind};
 use super::target::Judged;
 
-/// Whom the ratios are taken to.
-const RIVALS: [PeerKind; 3] = [PeerKind::Serial, PeerKind::Rayon, PeerKind::Chili];
-
-/// Writes the table's head, in Markdown.
-pub(super) fn write_head(out: &mut impl Write) -> anyhow::Result<()> {
+/// Writes the table's head, in Markdown, with a column for each peer.
+pub(super) fn write_head<K: Kind>(out: &mut impl Write, peers: &[K]) -> anyhow::Result<()> {
     write!(out, "| program | workers |")?;
-    for peer in PeerKind::ALL {
+    for peer in peers {
         write!(out, " {peer} |")?;
     }
-    for rival in RIVALS {
-        write!(out, " smp/{rival} |")?;
+    let mut columns = 2 + peers.len() + 2;
+    for rival in rivals(peers) {
+        write!(out, " {}/{rival} |", K::OURS)?;
+        columns += 1;
     }
     writeln!(out, " speed-up | targets |")?;
-    writeln!(out, "|{}", "---|".repeat(2 + PeerKind::ALL.len() + RIVALS.len() + 2))?;
+    writeln!(out, "|{}", "---|".repeat(columns))?;
     out.flush()?;
     Ok(())
 }
 
+/// Whom the ratios are taken to.
+fn rivals<K: Kind>(peers: &[K]) -> impl Iterator<Item = K> {
+    peers.iter().copied().filter(|peer| *peer != K::OURS)
+}
+
 /// Writes the rows of one program. True if no target was missed.
-pub(super) fn write_rows(
+pub(super) fn write_rows<K: Kind>(
     out: &mut impl Write,
-    program: &dyn AnyProgram,
-    rows: &[Figures],
+    program: &dyn AnyProgram<K>,
+    peers: &[K],
+    rows: &[Figures<K>],
 ) -> anyhow::Result<bool> {
     let single = rows.iter().find(|row| row.workers == 1);
     let mut passed = true;
     for row in rows {
         write!(out, "| {} | {} |", row.program, row.workers)?;
-        for peer in PeerKind::ALL {
-            let cell = row.of(peer).and_then(|times| {
+        for peer in peers {
+            let cell = row.of(*peer).and_then(|times| {
                 let median = Spread::of(times.seconds_by_round.iter().copied())?.median;
                 Some(format!("{} ({})", duration(median), duration(times.min_seconds)))
             });
             write!(out, " {} |", cell.as_deref().unwrap_or("-"))?;
         }
-        for rival in RIVALS {
+        for rival in rivals(peers) {
             write!(out, " {} |", ratio(row.ratio_to(rival)))?;
         }
         let speed_up = single
             .filter(|single| single.workers != row.workers)
             .and_then(|single| row.speed_up_over(single));
-        let judged: Vec<Judged> = program
+        let judged: Vec<Judged<K>> = program
             .targets(row.workers)
             .into_iter()
             .filter_map(|target| target.judge(row, single))
@@ -69,7 +73,7 @@ fn ratio(spread: Option<Spread>) -> String {
 }
 
 /// Three digits that count, and the unit.
-pub(super) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let (value, unit) = match seconds {
         1.0.. => (seconds, "s"),
         1e-3.. => (seconds * 1e3, "ms"),

@@ -15,7 +15,7 @@ pub const DEPTHS: usize = 4096 / FRAME_BYTES;
 
 /// Calls `f` so many frames deeper.
 #[inline(never)]
-pub(super) fn deeper<R>(frames: usize, f: impl FnOnce() -> R) -> R {
+pub fn deeper<R>(frames: usize, f: impl FnOnce() -> R) -> R {
     if frames == 0 {
         return f();
     }

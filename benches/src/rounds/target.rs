@@ -3,15 +3,15 @@
 use std::fmt;
 
 use super::figures::Figures;
-use super::peer::PeerKind;
+use super::program::Kind;
 
 /// A limit for the median of paired ratios.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Target {
+pub enum Target<K> {
     /// At most so many times the peer's time.
     AtMost {
         /// Whose.
-        peer: PeerKind,
+        peer: K,
         /// How many times.
         limit: f64,
     },
@@ -24,25 +24,21 @@ pub enum Target {
 
 /// A target that was looked at.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Judged {
+pub struct Judged<K> {
     /// What was wanted.
-    pub target: Target,
+    pub target: Target<K>,
     /// What was reached.
     pub value: f64,
 }
 
-impl Target {
+impl<K: Kind> Target<K> {
     /// At most so many times the peer's time.
-    pub const fn at_most(limit: f64, peer: PeerKind) -> Self {
+    pub const fn at_most(limit: f64, peer: K) -> Self {
         Self::AtMost { peer, limit }
     }
 
-    /// At no number of workers behind the better one of the others, within what can be measured.
-    pub const NEVER_BEHIND: [Self; 2] =
-        [Self::at_most(1.05, PeerKind::Rayon), Self::at_most(1.05, PeerKind::Chili)];
-
     /// Looks at it. `None` if that peer, or a run with one worker, did not take part.
-    pub fn judge(self, row: &Figures, single: Option<&Figures>) -> Option<Judged> {
+    pub fn judge(self, row: &Figures<K>, single: Option<&Figures<K>>) -> Option<Judged<K>> {
         let spread = match self {
             Self::AtMost { peer, .. } => row.ratio_to(peer),
             Self::SpeedUp { .. } => row.speed_up_over(single?),
@@ -51,7 +47,7 @@ impl Target {
     }
 }
 
-impl Judged {
+impl<K> Judged<K> {
     /// Whether the target is met.
     pub fn is_met(&self) -> bool {
         match self.target {
@@ -61,10 +57,10 @@ impl Judged {
     }
 }
 
-impl fmt::Display for Judged {
+impl<K: fmt::Display> fmt::Display for Judged<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.is_met() { "met" } else { "MISSED" };
-        match self.target {
+        match &self.target {
             Target::AtMost { peer, limit } => write!(f, "{peer} <= {limit} {verdict}"),
             Target::SpeedUp { limit } => write!(f, "speed-up >= {limit} {verdict}"),
         }

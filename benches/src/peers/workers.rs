@@ -20,18 +20,25 @@ impl Workers {
 
 /// The CPUs that the calling thread may use, to be read before it is pinned.
 #[derive(Clone, Debug)]
-pub(super) struct Cpus(CpuSet);
+pub(crate) struct Cpus(CpuSet);
 
 impl Cpus {
-    pub(super) fn allowed() -> anyhow::Result<Self> {
+    pub(crate) fn allowed() -> anyhow::Result<Self> {
         Ok(Self(SystemCpus.allowed()?))
     }
 
     /// Binds the calling thread to the CPU of that worker, going round where there are more workers than CPUs.
-    pub(super) fn pin_calling_thread(&self, worker: usize) -> anyhow::Result<()> {
+    pub(crate) fn pin_calling_thread(&self, worker: usize) -> anyhow::Result<()> {
         if let Some(cpu) = self.0.iter().nth(worker % self.0.len().max(1)) {
             SystemCpus.pin(cpu)?;
         }
         Ok(())
+    }
+
+    /// As [`Cpus::pin_calling_thread`]; what goes wrong is told on the standard error stream.
+    pub(crate) fn pin_calling_thread_or_say_so(&self, worker: usize) {
+        if let Err(error) = self.pin_calling_thread(worker) {
+            eprintln!("worker {worker} is not pinned: {error}");
+        }
     }
 }

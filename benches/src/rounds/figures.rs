@@ -2,25 +2,25 @@
 
 use serde::Serialize;
 
-use super::peer::PeerKind;
+use super::program::Kind;
 
 /// One program with one number of workers.
 #[derive(Clone, Debug, Serialize)]
-pub struct Figures {
+pub struct Figures<K> {
     /// Name and size.
     pub program: String,
     /// How many.
     pub workers: usize,
     /// What each peer took.
-    pub times: Vec<Times>,
+    pub times: Vec<Times<K>>,
 }
 
 /// What one peer took.
 #[derive(Clone, Debug, Serialize)]
-pub struct Times {
+pub struct Times<K> {
     /// Who.
-    pub peer: PeerKind,
-    /// One value for each round, the median of its repetitions.
+    pub peer: K,
+    /// One value for each round, the median of its repetitions. For one operation, where a run has several.
     pub seconds_by_round: Vec<f64>,
     /// The shortest repetition of all.
     pub min_seconds: f64,
@@ -53,13 +53,13 @@ impl Spread {
     }
 }
 
-impl Figures {
+impl<K: Kind> Figures<K> {
     pub(super) fn new(program: String, workers: usize) -> Self {
         Self { program, workers, times: Vec::new() }
     }
 
     /// Adds one round of a peer.
-    pub(super) fn add(&mut self, peer: PeerKind, repetitions: Vec<f64>) {
+    pub(super) fn add(&mut self, peer: K, repetitions: Vec<f64>) {
         let Some(spread) = Spread::of(repetitions) else { return };
         match self.times.iter_mut().find(|times| times.peer == peer) {
             Some(times) => {
@@ -75,23 +75,23 @@ impl Figures {
     }
 
     /// What `peer` took, if it took part.
-    pub fn of(&self, peer: PeerKind) -> Option<&Times> {
+    pub fn of(&self, peer: K) -> Option<&Times<K>> {
         self.times.iter().find(|times| times.peer == peer)
     }
 
     /// Our time by the peer's, round by round: below 1 is faster than the peer.
-    pub fn ratio_to(&self, peer: PeerKind) -> Option<Spread> {
-        ratio(self.of(PeerKind::Smp)?, self.of(peer)?)
+    pub fn ratio_to(&self, peer: K) -> Option<Spread> {
+        ratio(self.of(K::OURS)?, self.of(peer)?)
     }
 
     /// How many times faster we are here than in `single`, round by round.
     pub fn speed_up_over(&self, single: &Self) -> Option<Spread> {
-        ratio(single.of(PeerKind::Smp)?, self.of(PeerKind::Smp)?)
+        ratio(single.of(K::OURS)?, self.of(K::OURS)?)
     }
 }
 
 /// The ratios of values that were taken right after each other, so that what disturbs a whole round cancels out.
-fn ratio(above: &Times, below: &Times) -> Option<Spread> {
+fn ratio<K>(above: &Times<K>, below: &Times<K>) -> Option<Spread> {
     let pairs = above.seconds_by_round.iter().zip(&below.seconds_by_round);
     Spread::of(pairs.map(|(above, below)| above / below))
 }
@@ -99,6 +99,7 @@ fn ratio(above: &Times, below: &Times) -> Option<Spread> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fork_join::PeerKind;
 
     #[test]
     fn ratios_are_taken_within_rounds() {

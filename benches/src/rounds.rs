@@ -1,0 +1,29 @@
+//! Measuring programs on peers that take turns.
+//!
+//! A virtual machine's speed drifts within seconds, so figures that were taken one after the other cannot be compared. Here all
+//! peers have a turn in every round, right after each other, and their times are compared within the round.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `program` | what is measured: a program, then with its input, then on a peer's pool |
+//! | `depth` | where on the stack a repetition runs |
+//! | `measure` | the rounds |
+//! | `figures` | medians and paired ratios |
+//! | `target`, `report` | what is wanted, and the table |
+//! | `command` | the options, and the run: all that a subcommand shares with the others |
+
+mod command;
+mod depth;
+mod figures;
+mod measure;
+mod program;
+mod report;
+mod target;
+
+pub use command::{Manner, RoundsArgs, run, write_machine};
+pub use depth::{DEPTHS, deeper};
+pub use figures::{Figures, Spread, Times};
+pub use measure::{MAX_REPETITIONS, Plan, measure, on_a_thread};
+pub use program::{AnyProgram, Contender, Kind, Prepared};
+pub use report::duration;
+pub use target::{Judged, Target};

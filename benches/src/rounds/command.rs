@@ -1,0 +1,165 @@
+//! The options that measuring subcommands share, and the run.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::figures::Figures;
+use super::measure::{Plan, measure};
+use super::program::{AnyProgram, Kind};
+use super::report;
+use crate::hardware::Hardware;
+use crate::peers::Workers;
+
+/// Options of a measurement in rounds.
+#[derive(Clone, Debug, Args)]
+pub struct RoundsArgs<K: ValueEnum + Send + Sync + 'static> {
+    /// Numbers of workers of each pool
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 2])]
+    pub workers: Vec<usize>,
+    /// Binds each worker to a CPU of its own, so that the kernel does not put two on one
+    #[arg(long)]
+    pub pin: bool,
+    /// How often all peers take turns
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub rounds: usize,
+    /// Only programs whose name contains one of these
+    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    pub filter: Vec<String>,
+    /// Only these peers [default: all]
+    #[arg(long, value_name = "PEER", value_delimiter = ',', value_enum)]
+    pub peer: Vec<K>,
+    /// Small programs and single repetitions: shows that it runs, and measures nothing
+    #[arg(long)]
+    pub quick: bool,
+    /// Ends with code 1 if a target is missed
+    #[arg(long)]
+    pub check: bool,
+    /// Writes all values to this file
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Runs each program once on each peer and measures nothing, for a tool that counts instructions
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// What sets one subcommand's measurement apart from the others'.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner<K: 'static> {
+    /// Who takes part: the columns of the table.
+    pub peers: &'static [K],
+    /// What the times are: an addition to the header's line, or nothing.
+    pub times: &'static str,
+}
+
+/// What `--json` writes.
+#[derive(Serialize)]
+struct Saved<'a, K> {
+    hardware: &'a str,
+    rows: &'a [Figures<K>],
+}
+
+impl<K: Kind> RoundsArgs<K> {
+    /// Who takes part.
+    ///
+    /// # Errors
+    ///
+    /// One of those asked for cannot.
+    pub fn peers(&self, manner: &Manner<K>) -> anyhow::Result<Vec<K>> {
+        for peer in &self.peer {
+            ensure!(manner.peers.contains(peer), "--peer: {peer} takes no part in this");
+        }
+        Ok(if self.peer.is_empty() { manner.peers.to_vec() } else { self.peer.clone() })
+    }
+
+    /// How much is measured.
+    ///
+    /// # Errors
+    ///
+    /// Unusable options.
+    pub fn plan(&self, manner: &Manner<K>) -> anyhow::Result<Plan<K>> {
+        ensure!(self.rounds > 0, "--rounds must be at least 1");
+        ensure!(!self.workers.contains(&0), "--workers must be at least 1");
+        let make_plan = if self.quick { Plan::quick } else { Plan::full };
+        let plan = make_plan(self.workers.clone(), self.peers(manner)?, self.rounds);
+        Ok(Plan { pinned: self.pin, ..plan })
+    }
+}
+
+/// Measures the selected ones of these programs and writes a table. False if a target was missed and `--check` asks for it.
+///
+/// # Errors
+///
+/// Unusable options, a program whose result is wrong, or a pool that cannot be built.
+pub fn run<K: Kind>(
+    mut programs: Vec<Box<dyn AnyProgram<K>>>,
+    args: &RoundsArgs<K>,
+    plan: &Plan<K>,
+    manner: &Manner<K>,
+    out: &mut impl Write,
+) -> anyhow::Result<bool> {
+    if !args.filter.is_empty() {
+        programs.retain(|program| {
+            let name = program.name();
+            args.filter.iter().any(|part| name.contains(part))
+        });
+    }
+    ensure!(!programs.is_empty(), "--filter leaves no program");
+    if args.once {
+        return once(&programs, plan).map(|()| true);
+    }
+
+    let hardware = write_machine(out)?;
+    writeln!(out, "rounds         {}; all peers take turns in each", args.rounds)?;
+    writeln!(out, "pinned         {}", if args.pin { "yes" } else { "no" })?;
+    writeln!(out, "times          {}median of the rounds (shortest repetition)", manner.times)?;
+    writeln!(out, "ratios         taken within each round: median [min..max]\n")?;
+    report::write_head(out, manner.peers)?;
+    let mut all = Vec::new();
+    let mut passed = true;
+    for program in &programs {
+        let rows = measure(&**program, plan)?;
+        passed &= report::write_rows(out, &**program, manner.peers, &rows)?;
+        all.extend(rows);
+    }
+    if let Some(path) = &args.json {
+        let saved = serde_json::to_vec_pretty(&Saved { hardware: &hardware, rows: &all })?;
+        std::fs::write(path, saved).with_context(|| path.display().to_string())?;
+    }
+    Ok(passed || !args.check)
+}
+
+/// Writes on what is measured, and returns the machine's part of it.
+///
+/// # Errors
+///
+/// `out` cannot be written to.
+pub fn write_machine(out: &mut impl Write) -> anyhow::Result<String> {
+    let hardware = Hardware::read().to_string();
+    writeln!(out, "{hardware}")?;
+    // Nothing spoils these figures as much as somebody else's work on the same cores.
+    if let Ok(load) = std::fs::read_to_string("/proc/loadavg") {
+        let minutes: Vec<_> = load.split_whitespace().take(3).collect();
+        writeln!(out, "load average   {} (of 1, 5 and 15 minutes)", minutes.join(", "))?;
+    }
+    Ok(hardware)
+}
+
+fn once<K: Kind>(programs: &[Box<dyn AnyProgram<K>>], plan: &Plan<K>) -> anyhow::Result<()> {
+    for program in programs {
+        let mut prepared = program.prepare();
+        for workers in &plan.workers {
+            for peer in plan.peers.iter().filter(|peer| peer.can_have(*workers)) {
+                if program.suits(*peer) {
+                    let mut contender = prepared.on(*peer, Workers::unpinned(*workers))?;
+                    contender.time(1, 0);
+                    contender.check()?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
