@@ -6,12 +6,14 @@
 //! | measure what an idle pool costs | [`idle`] |
 //! | measure what forking costs | [`fork_join`] |
 //! | measure what spawning closures costs | [`spawn`] |
+//! | measure what futures cost | [`futures`] |
 //! | let peers take turns, and compare their times | [`rounds`] |
 //! | say on what a figure was measured | [`Hardware`] |
 //! | measure somebody else's pool beside ours | [`peers`] |
 
 pub mod checksum;
 pub mod fork_join;
+pub mod futures;
 mod hardware;
 pub mod idle;
 pub mod peers;

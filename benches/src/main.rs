@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use benches::{checksum, fork_join, idle, spawn};
+use benches::{checksum, fork_join, futures, idle, spawn};
 use clap::{Parser, Subcommand};
 
 /// Runs one program on the symmetric and on the asymmetric executor, and says what that cost.
@@ -32,6 +32,8 @@ enum Command {
     FirstSteal(fork_join::first_steal::FirstStealArgs),
     /// Measures what spawning closures costs, beside rayon, tokio, async-executor and a channel
     Spawn(spawn::SpawnArgs),
+    /// Measures what futures cost, in tokio's seven shapes, beside tokio and async-executor
+    Futures(futures::FuturesArgs),
     /// Counts the instructions of a fork, by valgrind's callgrind
     Instructions(fork_join::instructions::InstructionsArgs),
 }
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::ForkJoin(args) => fork_join::run(&args, &mut out),
         Command::FirstSteal(args) => fork_join::first_steal::run(&args, &mut out),
         Command::Spawn(args) => spawn::run(&args, &mut out),
+        Command::Futures(args) => futures::run(&args, &mut out),
         Command::Instructions(args) => fork_join::instructions::run(&args, &mut out),
     };
     match passed.and_then(|passed| Ok(out.flush().map(|()| passed)?)) {

@@ -1,6 +1,6 @@
 //! Rounds in which all peers take turns.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::depth::DEPTHS;
 use super::figures::Figures;
@@ -26,6 +26,8 @@ pub struct Plan<K> {
     pub repetition: Duration,
     /// While a turn has lasted less, it goes on, to at most [`MAX_REPETITIONS`].
     pub turn: Duration,
+    /// A turn that has lasted longer than this, the part that is not timed included, ends after its next repetition.
+    pub patience: Duration,
 }
 
 /// More repetitions than this do not make a median better.
@@ -43,6 +45,7 @@ impl<K> Plan<K> {
             min_repetitions: 3,
             repetition: Duration::from_millis(10),
             turn: Duration::from_millis(100),
+            patience: Duration::from_secs(10),
         }
     }
 
@@ -110,6 +113,7 @@ fn turn<K: Kind>(
     plan: &Plan<K>,
 ) -> anyhow::Result<Vec<f64>> {
     let mut contender = prepared.on(peer, workers)?;
+    let start = Instant::now();
     if plan.warm_up {
         contender.time(runs, 0);
         contender.check()?;
@@ -124,6 +128,9 @@ fn turn<K: Kind>(
         let taken = contender.time(runs, depth);
         total += taken;
         seconds.push(taken.as_secs_f64() / runs as f64);
+        if start.elapsed() > plan.patience {
+            break;
+        }
     }
     contender.check()?;
     Ok(seconds)
