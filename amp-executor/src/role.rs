@@ -164,9 +164,11 @@ impl RoleState {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let admitted = this
-            .channel
-            .push_with(future, |future| future_task(this.domain, future, Arc::clone(this)));
+        let admitted = this.channel.push_with(future, |future| {
+            // SAFETY: only the role's workers run its tasks, and only they enter its domain, which they leave before
+            // they give up their share of the role.
+            unsafe { future_task(this.domain, future, this) }
+        });
         admitted.map_err(|error| match error {
             PushError::Full(future) => TrySpawnError::Full(future),
             PushError::Closed(future) => TrySpawnError::Closed(future),

@@ -5,7 +5,7 @@ use std::fmt;
 use executor_common::cpu::CpuControl;
 use executor_common::panic::contained;
 use executor_common::sync::{Arc, Condvar, Mutex};
-use executor_common::{PanicHook, Parker, RunOutcome, Runnable, enter_domain};
+use executor_common::{DomainId, PanicHook, Parker, RunOutcome, Runnable, enter_domain};
 
 use crate::channel::{Pop, Source};
 use crate::current::{CurrentWorker, become_worker};
@@ -98,6 +98,8 @@ impl Worker {
         reports.report(placement.clone());
         self.work();
         tell(self.hooks.on_thread_stop.as_ref(), &placement);
+        // What the thread's own destructors join they must not run in place: the role may be gone by then.
+        enter_domain(DomainId::NONE, None);
         self.role.leave(self.state());
     }
 

@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crate::block_on::{block_on, block_on_until};
+use crate::blocking::blocking;
 use crate::sync::Mutex;
 use crate::task::{
     DomainId, JoinError, JoinHandle, RunOutcome, Runnable, TaskId, current_domain,
@@ -182,7 +183,7 @@ impl<T> JoinSet<T> {
     /// assert!(set.join_next().is_none());
     /// ```
     pub fn join_next(&mut self) -> Option<Result<T, JoinError>> {
-        self.run_in_place(None).or_else(|| block_on(self.next()))
+        self.run_in_place(None).or_else(|| blocking(|| block_on(self.next())))
     }
 
     /// As [`JoinSet::join_next`], for at most `timeout`.
@@ -202,7 +203,7 @@ impl<T> JoinSet<T> {
         if let Some(result) = self.run_in_place(Some(deadline)) {
             return Ok(Some(result));
         }
-        match block_on_until(pin!(self.next()), deadline) {
+        match blocking(|| block_on_until(pin!(self.next()), deadline)) {
             Poll::Ready(next) => Ok(next),
             Poll::Pending => Err(TimedOut),
         }

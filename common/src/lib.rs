@@ -16,6 +16,7 @@
 //! | write an executor | [`closure_task`], [`future_task`], [`Runnable`], [`Schedule`], [`TaskRegistry`], [`Parker`], [`sync`] |
 
 mod block_on;
+mod blocking;
 mod cancel;
 pub mod cpu;
 mod join_set;
@@ -32,10 +33,12 @@ mod wait_queue;
 mod yield_now;
 
 pub use block_on::block_on;
+pub use blocking::{Blocker, blocking, set_blocker};
 pub use cancel::{CancellationToken, Cancelled};
 pub use join_set::{JoinSet, TimedOut};
 pub use metrics::{
-    ExecutorMetrics, RoleMetrics, WorkerCounters, WorkerMetrics, imbalance, utilisation,
+    DelayMetrics, ExecutorMetrics, RoleMetrics, WorkerCounters, WorkerMetrics, imbalance,
+    utilisation,
 };
 pub use park::{Parker, Unparker};
 pub use priority::Priority;
@@ -45,7 +48,7 @@ pub use spawn::{Spawn, SpawnError, TrySpawnError};
 pub use task::{
     AbortHandle, DomainId, JoinError, JoinHandle, PanicHook, RunOutcome, Runnable, Schedule,
     TaskId, TaskPanic, TaskRegistry, closure_task, current_domain, current_task, enter_domain,
-    future_task, reclaim_closure, scoped_closure_task,
+    enter_own_domain, future_task, local_future_task, reclaim_closure, scoped_closure_task,
 };
 pub use wait_queue::{Ticket, WaitQueue};
 pub use yield_now::{YieldNow, yield_now};

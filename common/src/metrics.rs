@@ -21,8 +21,37 @@ pub struct ExecutorMetrics {
     pub roles: Vec<RoleMetrics>,
     /// Tasks that wait in queues no worker owns.
     pub global_queue_depth: usize,
-    /// Futures that have been accepted and are not done.
+    /// Futures that have been suspended at least once and are not done.
     pub live_futures: usize,
+    /// Sleeping workers woken because there was something to do.
+    pub wakes_sent: u64,
+    /// Threads that stand in for workers that block, at this moment.
+    pub compensating_threads: usize,
+    /// Times that a worker blocked and nobody could stand in for it.
+    pub uncompensated_blocks: u64,
+    /// How long tasks waited between their spawn and their start, where the executor was told to measure it.
+    pub schedule_delay: Option<DelayMetrics>,
+}
+
+/// A distribution of waiting times.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct DelayMetrics {
+    /// How many waits.
+    pub count: u64,
+    /// Their mean.
+    pub mean: Duration,
+    /// Half of them were no longer than this.
+    pub p50: Duration,
+    /// 90 % of them were no longer than this.
+    pub p90: Duration,
+    /// 99 % of them were no longer than this.
+    pub p99: Duration,
+    /// 99.9 % of them were no longer than this.
+    pub p999: Duration,
+    /// The longest.
+    pub max: Duration,
 }
 
 /// A snapshot of one worker.
@@ -44,16 +73,24 @@ pub struct WorkerMetrics {
     pub cancelled: u64,
     /// Queue entries whose task a waiting handle had already run.
     pub claimed: u64,
-    /// Tasks taken from other workers.
+    /// Times it took tasks from another worker.
     pub steals: u64,
+    /// Tasks taken then.
+    pub stolen: u64,
     /// Looks at another worker's queue that was not empty.
     pub steal_attempts: u64,
     /// Times it went to sleep.
     pub parks: u64,
     /// Times it was woken.
     pub wakes: u64,
+    /// Of those, how often it then found nothing.
+    pub useless_wakes: u64,
     /// Time between finding work and running out of it.
     pub busy: Duration,
+    /// The rest of the time since the executor was built.
+    pub idle: Duration,
+    /// The longest that a closure, or one poll of a future, has held it; zero unless the executor was told to measure.
+    pub longest_task: Duration,
     /// Tasks in its own queue.
     pub queue_depth: usize,
 }
@@ -138,14 +175,20 @@ pub struct WorkerCounters {
     pub cancelled: Counter,
     /// Queue entries whose task a waiting handle had already run.
     pub claimed: Counter,
-    /// Tasks taken from other workers.
+    /// Times it took tasks from another worker.
     pub steals: Counter,
+    /// Tasks taken then.
+    pub stolen: Counter,
     /// Looks at another worker's queue that was not empty.
     pub steal_attempts: Counter,
     /// Times it went to sleep.
     pub parks: Counter,
     /// Times it was woken.
     pub wakes: Counter,
+    /// Of those, how often it then found nothing.
+    pub useless_wakes: Counter,
+    /// The longest that a closure or a poll has held it, in nanoseconds.
+    pub longest_task_ns: Counter,
     busy_ns: Counter,
     /// When the present busy time began, in nanoseconds since the epoch, plus one. Zero while idle.
     busy_since_ns: Counter,
@@ -162,9 +205,12 @@ impl WorkerCounters {
             cancelled: Counter::new(),
             claimed: Counter::new(),
             steals: Counter::new(),
+            stolen: Counter::new(),
             steal_attempts: Counter::new(),
             parks: Counter::new(),
             wakes: Counter::new(),
+            useless_wakes: Counter::new(),
+            longest_task_ns: Counter::new(),
             busy_ns: Counter::new(),
             busy_since_ns: Counter::new(),
         }
@@ -219,6 +265,7 @@ impl WorkerCounters {
     pub fn snapshot(&self) -> WorkerMetrics {
         let since = self.busy_since_ns.get();
         let current = if since == 0 { 0 } else { (self.now_ns() + 1).saturating_sub(since) };
+        let busy = Duration::from_nanos(self.busy_ns.get() + current);
         WorkerMetrics {
             index: 0,
             role: None,
@@ -228,10 +275,14 @@ impl WorkerCounters {
             cancelled: self.cancelled.get(),
             claimed: self.claimed.get(),
             steals: self.steals.get(),
+            stolen: self.stolen.get(),
             steal_attempts: self.steal_attempts.get(),
             parks: self.parks.get(),
             wakes: self.wakes.get(),
-            busy: Duration::from_nanos(self.busy_ns.get() + current),
+            useless_wakes: self.useless_wakes.get(),
+            busy,
+            idle: Duration::from_nanos(self.now_ns()).saturating_sub(busy),
+            longest_task: Duration::from_nanos(self.longest_task_ns.get()),
             queue_depth: 0,
         }
     }

@@ -8,7 +8,7 @@
 //! | [`JoinHandle`] | 1 | waits for the output and takes it |
 //! | [`AbortHandle`] | 1 each | asks for cancellation |
 //! | a `Waker` | 1 each | schedules a future again |
-//! | [`TaskRegistry`] | 1 | finds suspended futures at shutdown; futures only |
+//! | [`TaskRegistry`] | 1 | finds suspended futures at shutdown; from the first suspension on |
 //!
 //! The cell is freed when the last reference goes, and every field has been dropped by then.
 //!
@@ -41,8 +41,10 @@
 //!   set, nobody writes; the runner reads it once it has set COMPLETE. The handle takes the field back by
 //!   clearing JOIN_WAKER, which fails after COMPLETE; the runner gives it back by clearing JOIN_WAKER after
 //!   it has woken. If the handle has gone by then, the runner drops the waker.
+//! * **registered**: as the stage, and to read for whoever frees the cell. Set before the first suspension (`future.rs`).
 //! * **registry links**: the registry, under its shard's lock.
-//! * **header** (vtable, id, domain) and **scheduler**: written before the task is shared, then read-only.
+//! * **header** (vtable, id, domain) and **scheduler**: written before the task is shared, then read-only. What the
+//!   scheduler's pointer points to is alive while the task is registered, and while somebody runs it.
 //!
 //! # What holds always
 //!
@@ -50,11 +52,14 @@
 //! * A panic in the task, in the destructor of a future or closure, or in the destructor of an unwanted
 //!   output ends in the output or in the `on_panic` hook, never in the worker's loop.
 //! * A panic that no handle takes reaches the hook, whether the handle went before the task ended or after.
+//! * A suspended future is registered, or the close of its registry has scheduled it for cancellation.
 //! * A `Runnable` dropped unrun cancels its task, so a handle never waits for something that nobody will run.
 
 mod abort;
 mod cell;
+mod closure;
 mod error;
+mod future;
 mod header;
 mod hook;
 mod id;
@@ -68,12 +73,13 @@ mod state;
 mod waker;
 
 pub use abort::AbortHandle;
-pub use cell::{Schedule, closure_task, future_task, reclaim_closure, scoped_closure_task};
+pub use closure::{closure_task, reclaim_closure, scoped_closure_task};
 pub use error::JoinError;
+pub use future::{Schedule, future_task, local_future_task};
 pub use hook::{PanicHook, TaskPanic};
 pub use id::{DomainId, TaskId};
 pub use join::JoinHandle;
 pub use registry::TaskRegistry;
 pub use runnable::{RunOutcome, Runnable};
 pub(crate) use running::find_running_here;
-pub use running::{current_domain, current_task, enter_domain};
+pub use running::{current_domain, current_task, enter_domain, enter_own_domain};

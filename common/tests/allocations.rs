@@ -12,10 +12,10 @@ use std::thread;
 
 use executor_common::sync::{Arc, Mutex};
 use executor_common::{
-    DomainId, RunOutcome, Runnable, Schedule, TaskRegistry, closure_task, future_task, yield_now,
+    DomainId, RunOutcome, Runnable, Schedule, TaskRegistry, closure_task, yield_now,
 };
 
-use support::watched;
+use support::{future_on, watched};
 
 mod support;
 
@@ -108,7 +108,7 @@ fn a_small_task_allocates_nothing_after_the_first() {
     assert_eq!(closure, 0);
     let slot = Slot::new();
     let future = allocations(|| {
-        let (runnable, handle) = future_task(domain, yield_now(), Arc::clone(&slot));
+        let (runnable, handle) = future_on(&slot, domain, yield_now());
         slot.schedule(runnable);
         slot.run();
         slot.run();
@@ -226,7 +226,7 @@ fn a_large_future_task_allocates_once() {
             yield_now().await;
             [7_u8; 300]
         };
-        let (runnable, handle) = future_task(domain, future, Arc::clone(&slot));
+        let (runnable, handle) = future_on(&slot, domain, future);
         slot.schedule(runnable);
         slot.run();
         slot.run();
@@ -239,7 +239,7 @@ fn a_large_future_task_allocates_once() {
             std::future::pending::<()>().await;
             big
         };
-        let (runnable, handle) = future_task(domain, future, Arc::clone(&slot));
+        let (runnable, handle) = future_on(&slot, domain, future);
         assert!(matches!(runnable.run(), RunOutcome::Suspended));
         handle.abort();
         slot.run();

@@ -10,10 +10,9 @@ use std::task::{Context, Poll};
 
 use executor_common::sync::{Arc, Counter};
 use executor_common::{
-    DomainId, JoinError, JoinHandle, RunOutcome, Runnable, Schedule, block_on, future_task,
-    yield_now,
+    DomainId, JoinError, JoinHandle, RunOutcome, Runnable, Schedule, block_on, yield_now,
 };
-use support::{Bomb, CountsDrop, Queue, Reports, on_worker, poll_once, watched};
+use support::{Bomb, CountsDrop, Queue, Reports, future_on, on_worker, poll_once, watched};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
@@ -156,7 +155,7 @@ fn case(end: End, take: Take) {
     let (queue, tasks) = Queue::new();
     let reports = Reports::new();
     let future = future(end, owned, value);
-    let (runnable, mut handle) = future_task(DomainId::unique(), future, Arc::clone(&queue));
+    let (runnable, mut handle) = future_on(&queue, DomainId::unique(), future);
     let aborter = handle.abort_handle();
     let mut finish = Some(|| {
         reports.on_worker(|| finish(end, runnable, &queue, tasks, || aborter.abort()));
@@ -199,7 +198,12 @@ fn case(end: End, take: Take) {
     );
     let taken = !matches!(take, Take::PollThenDrop | Take::DropBefore | Take::DropAfter);
     assert_eq!(reports.count(), u64::from(panics && !taken), "{end:?} {take:?}");
-    assert_eq!(Arc::strong_count(&queue), 1 + 1, "only the aborter still has the cell");
+    let was_suspended = matches!(
+        end,
+        End::AbortedWhileSuspended | End::PanicsInItsDestructorWhenAborted | End::RegistryClosed
+    );
+    let shares = 1 + usize::from(was_suspended);
+    assert_eq!(Arc::strong_count(&queue), shares, "the aborter still has the cell");
     drop(aborter);
     assert_eq!(Arc::strong_count(&queue), 1, "the last reference frees the cell");
 }
@@ -232,7 +236,7 @@ fn a_handle_joined_from_within_its_own_task_is_an_error() {
                 assert_eq!(error.task_id(), id);
                 Poll::Ready(error.is_self_join())
             });
-            let (runnable, handle) = future_task(domain, future, queue);
+            let (runnable, handle) = future_on(&queue, domain, future);
             *own.lock().unwrap() = Some(handle);
             let here = if in_domain { domain } else { DomainId::unique() };
             let outcome = on_worker(here, None, || runnable.run());
@@ -242,7 +246,7 @@ fn a_handle_joined_from_within_its_own_task_is_an_error() {
 }
 
 #[test]
-fn a_future_spawned_into_a_closed_registry_is_cancelled() {
+fn a_future_that_would_be_suspended_in_a_closed_registry_is_cancelled() {
     let (queue, _tasks) = Queue::new();
     assert_eq!(queue.registry().close(), 0);
     let (held, dropped) = CountsDrop::new();
@@ -250,12 +254,50 @@ fn a_future_spawned_into_a_closed_registry_is_cancelled() {
     let counted = Arc::clone(&polls);
     let future = async move {
         counted.add(1);
+        pending::<()>().await;
         drop(held);
     };
-    let (runnable, handle) = future_task(DomainId::unique(), future, queue);
+    let (runnable, handle) = future_on(&queue, DomainId::unique(), future);
     assert!(matches!(runnable.run(), RunOutcome::Cancelled));
     assert!(handle.join().unwrap_err().is_cancelled());
-    assert_eq!((polls.get(), dropped.get()), (0, 1));
+    assert_eq!((polls.get(), dropped.get()), (1, 1));
+
+    let (runnable, handle) = future_on(&queue, DomainId::unique(), async { 7 });
+    assert!(matches!(runnable.run(), RunOutcome::Finished));
+    assert_eq!(handle.join().unwrap(), 7, "what is not suspended needs no registry");
+}
+
+#[test]
+fn a_future_is_registered_from_its_first_suspension_to_its_end() {
+    let (queue, tasks) = Queue::new();
+    let (mut polls, waker) = (0, Arc::new(std::sync::Mutex::new(None)));
+    let left = Arc::clone(&waker);
+    // Yields, is suspended twice, ends.
+    let future = poll_fn(move |context: &mut Context<'_>| {
+        polls += 1;
+        match polls {
+            1 => context.waker().wake_by_ref(),
+            2 | 3 => *left.lock().unwrap() = Some(context.waker().clone()),
+            _ => return Poll::Ready(()),
+        }
+        Poll::Pending
+    });
+    let standing = || (Arc::strong_count(&queue), queue.registry().len());
+    let (runnable, handle) = future_on(&queue, DomainId::unique(), future);
+    assert_eq!(standing(), (1, 0), "queued");
+    let RunOutcome::Yielded(runnable) = runnable.run() else { panic!("it was woken") };
+    assert_eq!(standing(), (1, 0), "yielded");
+    assert!(matches!(runnable.run(), RunOutcome::Suspended));
+    assert_eq!(standing(), (2, 1), "suspended");
+    waker.lock().unwrap().take().unwrap().wake();
+    assert_eq!(standing(), (2, 1), "woken");
+    assert!(matches!(tasks.recv().unwrap().run(), RunOutcome::Suspended));
+    assert_eq!(standing(), (2, 1), "suspended again");
+    waker.lock().unwrap().take().unwrap().wake();
+    assert!(matches!(tasks.recv().unwrap().run(), RunOutcome::Finished));
+    assert_eq!(standing(), (2, 0), "done");
+    drop(handle);
+    assert_eq!(standing(), (1, 0), "freed");
 }
 
 #[test]
@@ -267,7 +309,7 @@ fn a_queued_future_is_claimed_by_a_joining_thread_of_its_domain() {
             yield_now().await;
             7
         };
-        let (runnable, handle) = future_task(domain, future, queue);
+        let (runnable, handle) = future_on(&queue, domain, future);
         assert_eq!(on_worker(domain, None, || handle.join()).unwrap(), 7);
         assert!(matches!(runnable.run(), RunOutcome::Stale));
     });

@@ -13,10 +13,10 @@ use std::time::Duration;
 use executor_common::sync::{Arc, Counter};
 use executor_common::{
     DomainId, JoinHandle, JoinSet, RunOutcome, Runnable, Schedule, TimedOut, block_on,
-    closure_task, current_task, future_task, yield_now,
+    closure_task, current_task, yield_now,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
-use support::{Bomb, CountsDrop, Queue, on_worker, watched};
+use support::{Bomb, CountsDrop, Queue, future_on, on_worker, watched};
 
 assert_impl_all!(JoinSet<Cell<u8>>: Send, Sync, Unpin, Default, std::fmt::Debug);
 assert_not_impl_any!(JoinSet<std::rc::Rc<u8>>: Send, Sync);
@@ -148,7 +148,7 @@ fn a_suspended_future_is_aborted_by_the_drop() {
         let _witness = witness;
         std::future::pending::<()>().await;
     };
-    let (runnable, handle) = future_task(DomainId::unique(), future, Arc::clone(&queue));
+    let (runnable, handle) = future_on(&queue, DomainId::unique(), future);
     let set = JoinSet::from_iter([handle]);
     let _ = runnable.run();
     drop(set);
@@ -276,9 +276,9 @@ fn members_that_wait_for_each_other_run_in_place() {
                     (&mut ended).await.unwrap();
                 }
             };
-            let (first, first_handle) = future_task(here, waiting, Arc::clone(&queue));
+            let (first, first_handle) = future_on(&queue, here, waiting);
             let ending = async move { drop(end.run()) };
-            let (second, second_handle) = future_task(here, ending, Arc::clone(&queue));
+            let (second, second_handle) = future_on(&queue, here, ending);
             let mut set = JoinSet::from_iter([first_handle, second_handle]);
             on_worker(here, None, || assert!(set.join_all().iter().all(Result::is_ok)));
             // The queue's own entries come late, and are void.
@@ -300,7 +300,7 @@ fn a_yielded_future_is_queued_again() {
                 yield_now().await;
             }
         };
-        let (first, first_handle) = future_task(here, yielding, Arc::clone(&queue));
+        let (first, first_handle) = future_on(&queue, here, yielding);
         queue.schedule(first);
         let (second, second_handle) = closure_task(here, || ());
         let mut set = JoinSet::from_iter([first_handle, second_handle]);

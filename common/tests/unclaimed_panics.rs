@@ -6,8 +6,8 @@ mod support;
 
 use executor_common::panic::{caught, discard, payload_text};
 use executor_common::sync::{Arc, Counter};
-use executor_common::{DomainId, PanicHook, RunOutcome, closure_task, future_task};
-use support::{Bomb, Queue, Reports, on_worker};
+use executor_common::{DomainId, PanicHook, RunOutcome, closure_task};
+use support::{Bomb, Queue, Reports, future_on, on_worker};
 
 #[test]
 fn the_hook_hears_of_a_panic_whose_handle_goes_later_on_another_thread() {
@@ -70,7 +70,7 @@ fn an_unwanted_output_s_destructor_panics_into_the_hook() {
 
     let (queue, _tasks) = Queue::new();
     let (runnable, handle) =
-        future_task(DomainId::unique(), async { Bomb("the output's panic") }, Arc::clone(&queue));
+        future_on(&queue, DomainId::unique(), async { Bomb("the output's panic") });
     drop(handle);
     assert!(matches!(reports.on_worker(|| runnable.run()), RunOutcome::Panicked));
     assert_eq!(reports.count(), 2);
@@ -82,7 +82,7 @@ fn an_output_that_a_handle_drops_panics_on_the_handle_s_thread() {
     let reports = Reports::new();
     let (queue, _tasks) = Queue::new();
     let (runnable, handle) =
-        future_task(DomainId::unique(), async { Bomb("the output's panic") }, Arc::clone(&queue));
+        future_on(&queue, DomainId::unique(), async { Bomb("the output's panic") });
     assert!(matches!(reports.on_worker(|| runnable.run()), RunOutcome::Finished));
     let payload = caught(|| drop(handle)).unwrap_err();
     assert_eq!(payload_text(&*payload), "the output's panic");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use executor_common::panic::{caught, discard};
-use executor_common::sync::{Arc, thread};
+use executor_common::sync::thread;
 use executor_common::{
     DomainId, JoinHandle, PanicHook, Parker, Runnable, TaskPanic, block_on, closure_task,
     enter_domain, future_task,
@@ -64,7 +64,8 @@ fn join_sees_the_output_and_the_end_of_the_future() {
             let _held = held;
             written.increment();
         };
-        let (runnable, handle) = future_task(DomainId::unique(), future, Arc::clone(&queue));
+        // SAFETY: the queue lives until the runner has ended.
+        let (runnable, handle) = unsafe { future_task(DomainId::unique(), future, &queue) };
         let runner = run(runnable);
         handle.join().unwrap();
         complete(&output, &dropped);
@@ -176,7 +177,8 @@ fn a_task_awaits_another() {
         let (runnable, handle, dropped) = task();
         let queue = Queue::new();
         let outer = async move { complete(&handle.await.unwrap(), &dropped) };
-        let (outer, outer_handle) = future_task(DomainId::unique(), outer, Arc::clone(&queue));
+        // SAFETY: the queue lives longer than this thread, which runs the task.
+        let (outer, outer_handle) = unsafe { future_task(DomainId::unique(), outer, &queue) };
         let runner = run(runnable);
         queue.entries.run(outer);
         queue.entries.run_all();

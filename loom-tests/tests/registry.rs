@@ -2,7 +2,9 @@
 
 #![cfg(loom)]
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
+use std::sync::{Arc as Untracked, Mutex as UntrackedMutex};
+use std::task::{Poll, Waker};
 
 use executor_common::sync::{Arc, thread};
 use executor_common::{DomainId, JoinHandle, Runnable, future_task};
@@ -15,19 +17,39 @@ fn holding(witness: Witness, inner: impl Future<Output = ()> + Send) -> impl Fut
     }
 }
 
-/// A task in `queue`'s registry whose end shows.
-struct Registered {
+/// A task of `queue` whose end shows.
+struct Task {
     runnable: Runnable,
     handle: JoinHandle<()>,
     dropped: Plain,
 }
 
-fn register(queue: &Arc<Queue>, inner: impl Future<Output = ()> + Send + 'static) -> Registered {
+fn task(queue: &Arc<Queue>, inner: impl Future<Output = ()> + Send + 'static) -> Task {
     let (witness, dropped) = Witness::new();
     let future = holding(witness, inner);
     let future = async move { drop(future.await) };
-    let (runnable, handle) = future_task(DomainId::unique(), future, Arc::clone(queue));
-    Registered { runnable, handle, dropped }
+    // SAFETY: the models keep the queue until nobody runs its tasks any more.
+    let (runnable, handle) = unsafe { future_task(DomainId::unique(), future, queue) };
+    Task { runnable, handle, dropped }
+}
+
+/// A task that has been suspended, and woken; its next poll is its last. It is in the registry.
+fn woken(queue: &Arc<Queue>) -> Task {
+    let left: Untracked<UntrackedMutex<Option<Waker>>> = Untracked::default();
+    let slot = Untracked::clone(&left);
+    let mut first = true;
+    let inner = poll_fn(move |context| {
+        if std::mem::take(&mut first) {
+            *slot.lock().unwrap() = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    });
+    let task = task(queue, inner);
+    queue.entries.run(task.runnable);
+    let waker = left.lock().unwrap().take();
+    waker.expect("the first poll is over").wake();
+    Task { runnable: queue.entries.pop().expect("it has been woken"), ..task }
 }
 
 /// Nobody is left, and nobody waits for ever.
@@ -44,13 +66,13 @@ fn all_ended(queue: &Queue, tasks: impl IntoIterator<Item = (JoinHandle<()>, Pla
 }
 
 #[test]
-fn insert_against_close() {
-    check("registry: insert, close", || {
+fn the_first_suspension_against_close() {
+    check("registry: first suspension, close", || {
         let queue = Queue::new();
         let spawner = {
             let queue = Arc::clone(&queue);
             thread::spawn(move || {
-                let task = register(&queue, pending());
+                let task = task(&queue, pending());
                 queue.entries.run(task.runnable);
                 (task.handle, task.dropped)
             })
@@ -66,7 +88,7 @@ fn insert_against_close() {
 fn completion_against_close() {
     check("registry: completion, close", || {
         let queue = Queue::new();
-        let task = register(&queue, async {});
+        let task = woken(&queue);
         let runner = {
             let (queue, runnable) = (Arc::clone(&queue), task.runnable);
             thread::spawn(move || queue.entries.run(runnable))
@@ -82,7 +104,7 @@ fn completion_against_close() {
 fn completion_of_a_detached_future_against_close() {
     check("registry: detached, completion, close", || {
         let queue = Queue::new();
-        let task = register(&queue, async {});
+        let task = woken(&queue);
         drop(task.handle);
         // The runner and the list have the only references.
         let runner = {
@@ -100,7 +122,7 @@ fn completion_of_a_detached_future_against_close() {
 fn a_suspended_future_is_cancelled_by_close_or_by_abort() {
     check("registry: suspended, close, abort", || {
         let queue = Queue::new();
-        let task = register(&queue, pending());
+        let task = task(&queue, pending());
         queue.entries.run(task.runnable);
         let aborter = task.handle.abort_handle();
         let aborting = thread::spawn(move || aborter.abort());
@@ -116,8 +138,7 @@ fn a_suspended_future_is_cancelled_by_close_or_by_abort() {
 fn neighbours_complete_while_the_list_is_closed() {
     check("registry: two completions, close", || {
         let queue = Queue::new();
-        let tasks =
-            [register(&queue, async {}), register(&queue, async {}), register(&queue, async {})];
+        let tasks = [woken(&queue), woken(&queue), woken(&queue)];
         assert_eq!(queue.registry.len(), 3);
         let [first, second, third] = tasks.map(|task| (task.runnable, (task.handle, task.dropped)));
         let runners = [first.0, second.0].map(|runnable| {

@@ -8,7 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use executor_common::sync::atomic::{AtomicBool, Ordering};
 use executor_common::sync::{Arc, Mutex, UnsafeCell, thread};
-use executor_common::{DomainId, JoinHandle, Runnable, Schedule, TaskRegistry, enter_domain};
+use executor_common::{
+    DomainId, JoinHandle, RunOutcome, Runnable, Schedule, TaskRegistry, enter_domain,
+};
 use executor_common::{future_task, yield_now};
 use loom_tests::{Plain, Queue, Witness, check};
 
@@ -65,7 +67,8 @@ impl Suspended {
         let (witness, dropped) = Witness::new();
         let wait = signal.wait(&polls, witness);
         let future = async move { drop(wait.await) };
-        let (runnable, handle) = future_task(domain, future, Arc::clone(&queue));
+        // SAFETY: the queue lives until nobody runs the task any more.
+        let (runnable, handle) = unsafe { future_task(domain, future, &queue) };
         queue.entries.run(runnable);
         let waker = signal.waker();
         Self { queue, signal, waker, handle, polls, dropped }
@@ -132,7 +135,8 @@ fn woken_during_its_first_poll() {
             slot.1 = Some(context.waker().clone());
             Poll::Pending
         });
-        let (runnable, handle) = future_task(DomainId::unique(), future, Arc::clone(&queue));
+        // SAFETY: the queue lives until nobody runs the task any more.
+        let (runnable, handle) = unsafe { future_task(DomainId::unique(), future, &queue) };
         let runner = {
             let queue = Arc::clone(&queue);
             thread::spawn(move || queue.entries.run(runnable))
@@ -164,7 +168,8 @@ fn a_yielding_future_is_claimed_while_it_is_queued() {
             yield_now().await;
             counted.increment();
         };
-        let (runnable, handle) = future_task(domain, future, Arc::clone(&queue));
+        // SAFETY: the queue lives until nobody runs the task any more.
+        let (runnable, handle) = unsafe { future_task(domain, future, &queue) };
         let runner = {
             let queue = Arc::clone(&queue);
             thread::spawn(move || {
@@ -214,7 +219,8 @@ fn abort_during_a_poll() {
             let _witness = witness;
             std::future::pending::<()>().await;
         };
-        let (runnable, handle) = future_task(DomainId::unique(), future, Arc::clone(&queue));
+        // SAFETY: the queue lives until nobody runs the task any more.
+        let (runnable, handle) = unsafe { future_task(DomainId::unique(), future, &queue) };
         let aborter = handle.abort_handle();
         let runner = {
             let queue = Arc::clone(&queue);
@@ -228,11 +234,11 @@ fn abort_during_a_poll() {
     });
 }
 
-/// A scheduler inside the cell that notices when the cell is freed under its feet.
+/// A scheduler that notices when it is freed under its callers' feet.
 struct Probed {
-    /// Read while the cell is in use, written when it is freed.
+    /// Read while the scheduler is in use, written when it is freed.
     alive: UnsafeCell<usize>,
-    /// Untracked, so that no count but the cell's own orders its end.
+    /// Untracked, so that no count but those of the tasks orders its end.
     queue: Untracked<Queue>,
 }
 
@@ -256,34 +262,70 @@ impl Drop for Probed {
     }
 }
 
-#[test]
-fn the_last_waker_frees_the_cell() {
-    check("future: who frees the cell", || {
+/// A task that does something with its waker in its first poll and ends with its second. The scheduler is the runner's
+/// alone.
+struct Probe {
+    queue: Untracked<Queue>,
+    scheduler: Arc<Probed>,
+    runnable: Runnable,
+    handle: JoinHandle<()>,
+    polls: Plain,
+    dropped: Plain,
+}
+
+impl Probe {
+    fn new(first_poll: impl FnOnce(Waker) + Send + 'static) -> Self {
         let queue = Untracked::new(Queue {
             entries: loom_tests::Entries::new(),
             registry: TaskRegistry::new(1),
         });
-        let scheduler = Probed { alive: UnsafeCell::new(0), queue: Untracked::clone(&queue) };
+        let scheduler =
+            Arc::new(Probed { alive: UnsafeCell::new(0), queue: Untracked::clone(&queue) });
         let (polls, (witness, dropped)) = (Plain::new(), Witness::new());
-        let signal = Signal::new();
-        signal.set.store(true, Ordering::Relaxed);
-        let wait = signal.wait(&polls, witness);
-        let mut first = true;
-        let mut wait = Box::pin(wait);
-        let slot = Untracked::new(std::sync::Mutex::new(None));
-        let left = Untracked::clone(&slot);
-        // The first poll leaves a waker, the second ends.
+        let counted = polls.clone();
+        let mut first_poll = Some(first_poll);
         let future = poll_fn(move |context: &mut Context<'_>| {
-            if std::mem::take(&mut first) {
-                *left.lock().unwrap() = Some(context.waker().clone());
-                return Poll::Pending;
+            let _ = &witness;
+            counted.increment();
+            match first_poll.take() {
+                Some(first_poll) => {
+                    first_poll(context.waker().clone());
+                    Poll::Pending
+                }
+                None => Poll::Ready(()),
             }
-            wait.as_mut().poll(context).map(drop)
         });
-        let (runnable, handle) = future_task(DomainId::unique(), future, scheduler);
-        queue.entries.run(runnable);
+        // SAFETY: whoever runs the task first has the scheduler with it; after the first suspension the task has a
+        // share.
+        let (runnable, handle) = unsafe { future_task(DomainId::unique(), future, &scheduler) };
+        Self { queue, scheduler, runnable, handle, polls, dropped }
+    }
+}
+
+/// Runs the task until it is suspended, by a thread that gives up its scheduler afterwards.
+fn run_once(scheduler: Arc<Probed>, runnable: Runnable) {
+    let mut turn = runnable;
+    while let RunOutcome::Yielded(again) = turn.run() {
+        turn = again;
+    }
+    drop(scheduler);
+}
+
+/// A place for something that the first poll leaves, which orders nothing.
+fn slot<T>() -> (Untracked<std::sync::Mutex<Option<T>>>, Untracked<std::sync::Mutex<Option<T>>>) {
+    let slot = Untracked::new(std::sync::Mutex::new(None));
+    (Untracked::clone(&slot), slot)
+}
+
+#[test]
+fn the_last_waker_frees_the_cell() {
+    check("future: who frees the cell", || {
+        let (left, waker) = slot();
+        let Probe { queue, scheduler, runnable, handle, polls, dropped } =
+            Probe::new(move |waker| *left.lock().unwrap() = Some(waker));
+        run_once(scheduler, runnable);
         drop(handle);
-        let waker: Waker = slot.lock().unwrap().take().unwrap();
+        let waker: Waker = waker.lock().unwrap().take().unwrap();
         let copy = waker.clone();
         let waking = thread::spawn(move || waker.wake());
         let waking_too = thread::spawn(move || copy.wake_by_ref());
@@ -292,6 +334,67 @@ fn the_last_waker_frees_the_cell() {
         waking_too.join().unwrap();
         queue.entries.run_all();
         assert_eq!(dropped.get(), 1);
-        assert_eq!(polls.get(), 1);
+        assert_eq!(polls.get(), 2);
+    });
+}
+
+#[test]
+fn a_wake_up_against_the_first_suspension() {
+    check("future: wake, first suspension", || {
+        let (left, waking) = slot();
+        let Probe { queue, scheduler, runnable, handle, polls, dropped } =
+            Probe::new(move |waker| {
+                *left.lock().unwrap() = Some(thread::spawn(move || waker.wake()));
+            });
+        run_once(scheduler, runnable);
+        let waking = waking.lock().unwrap().take().unwrap();
+        waking.join().unwrap();
+        queue.entries.run_all();
+        assert!(handle.is_finished(), "the wake-up was lost");
+        assert!(queue.registry.is_empty());
+        assert_eq!((polls.get(), dropped.get()), (2, 1));
+    });
+}
+
+#[test]
+fn a_wake_up_against_the_first_suspension_against_close() {
+    check("future: wake, first suspension, close", || {
+        let (left, waking) = slot();
+        let Probe { queue, scheduler, runnable, handle, polls, dropped } =
+            Probe::new(move |waker| {
+                *left.lock().unwrap() = Some(thread::spawn(move || waker.wake()));
+            });
+        let closing = {
+            let queue = Untracked::clone(&queue);
+            thread::spawn(move || queue.registry.close())
+        };
+        run_once(scheduler, runnable);
+        let waking = waking.lock().unwrap().take().unwrap();
+        waking.join().unwrap();
+        closing.join().unwrap();
+        queue.entries.run_all();
+        assert!(handle.is_finished(), "neither the wake-up nor the close found it");
+        assert!(queue.registry.is_empty());
+        assert_eq!(dropped.get(), 1);
+        match handle.join() {
+            Ok(()) => assert_eq!(polls.get(), 2),
+            Err(error) => assert!(error.is_cancelled() && polls.get() == 1),
+        }
+    });
+}
+
+#[test]
+fn an_abort_against_the_first_suspension() {
+    check("future: abort, first suspension", || {
+        let Probe { queue, scheduler, runnable, handle, polls, dropped } = Probe::new(drop);
+        let aborter = handle.abort_handle();
+        let aborting = thread::spawn(move || aborter.abort());
+        run_once(scheduler, runnable);
+        aborting.join().unwrap();
+        queue.entries.run_all();
+        assert!(matches!(polls.get(), 0..=1));
+        assert!(queue.registry.is_empty());
+        assert_eq!(dropped.get(), 1, "the abort was lost");
+        assert!(handle.join().unwrap_err().is_cancelled());
     });
 }

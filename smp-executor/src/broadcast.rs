@@ -3,13 +3,11 @@
 use std::panic::resume_unwind;
 
 use executor_common::panic::{AbortOnUnwind, discard};
-use executor_common::sync::atomic::{Ordering, fence};
 use executor_common::{DomainId, scoped_closure_task};
 
 use crate::SmpExecutor;
 use crate::context;
 use crate::shared::Shared;
-use crate::shutdown::Phase;
 
 impl SmpExecutor {
     /// Runs `f` once on every worker, with the worker's index, and returns the results in that order: to set up
@@ -50,7 +48,7 @@ impl Shared {
         });
         // From the first task until all are done this frame must not be left.
         let guard = AbortOnUnwind::new();
-        let handles: Vec<_> = (0..self.remotes.len())
+        let handles: Vec<_> = (0..self.core_workers)
             .map(|index| {
                 let f = &f;
                 // A domain of its own: nobody but that worker may run it.
@@ -78,21 +76,6 @@ impl Shared {
         match panic {
             None => results,
             Some(payload) => resume_unwind(payload),
-        }
-    }
-
-    /// Leaves a task that only `worker` may run.
-    fn mail(&self, worker: usize, task: executor_common::Runnable) {
-        let mailbox = &self.remotes[worker].mailbox;
-        mailbox.put(task);
-        self.sleep.call(worker);
-        // Ordering: pairs with the fence in `Worker::cancel_left_over`. Without it this thread could miss the
-        // mark while the worker that leaves misses the mail, and the mail's handle would wait for ever.
-        fence(Ordering::SeqCst);
-        if self.lifecycle.phase() == Phase::Stopping {
-            while let Some(task) = mailbox.take() {
-                drop(task);
-            }
         }
     }
 }

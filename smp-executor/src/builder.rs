@@ -7,16 +7,21 @@ use std::time::Instant;
 
 use executor_common::cpu::{CpuControl, SystemCpus, default_parallelism};
 use executor_common::sync::{self, LOOM, thread};
-use executor_common::{Parker, TaskPanic, WorkerCounters};
+use executor_common::{Parker, TaskId, TaskPanic, WorkerCounters};
 
 use crate::SmpExecutor;
 use crate::fork::{Forks, Private};
-use crate::mailbox::Mailbox;
+use crate::local::Own;
+use crate::observe::Hooks;
 use crate::queue::{Local, Order};
 use crate::run_queue::RunQueue;
-use crate::shared::{Hooks, Remote, Shared};
+use crate::shared::{Remote, Shared};
 use crate::sleep::{MAX_WORKERS, Sleep};
-use crate::worker::Worker;
+use crate::spares::Spares;
+use crate::worker::{Seat, Worker};
+
+/// As many workers may block at once, and the pool keeps its parallelism.
+const DEFAULT_MAX_SPARES: usize = if LOOM { 0 } else { 64 };
 
 /// Builds an [`SmpExecutor`].
 ///
@@ -39,6 +44,8 @@ pub struct SmpBuilder {
     thread_name: String,
     stack_size: Option<usize>,
     pin_workers: bool,
+    max_spares: usize,
+    measures_delays: bool,
     cpus: Arc<dyn CpuControl>,
     hooks: Hooks,
 }
@@ -83,7 +90,7 @@ pub(crate) struct ThreadSpec {
 }
 
 impl ThreadSpec {
-    fn start(self) -> io::Result<thread::JoinHandle<()>> {
+    pub(crate) fn start(self) -> io::Result<thread::JoinHandle<()>> {
         let mut builder = thread::Builder::new().name(self.name);
         if let Some(bytes) = self.stack_size {
             builder = builder.stack_size(bytes);
@@ -99,6 +106,8 @@ impl SmpBuilder {
             thread_name: String::from("smp"),
             stack_size: None,
             pin_workers: false,
+            max_spares: DEFAULT_MAX_SPARES,
+            measures_delays: false,
             cpus: Arc::new(SystemCpus),
             hooks: Hooks::default(),
         }
@@ -130,6 +139,14 @@ impl SmpBuilder {
         self
     }
 
+    /// How many threads may stand in for workers that block, in [`blocking`](crate::blocking) or in
+    /// [`JoinHandle::join`](crate::JoinHandle::join); 64 unless said otherwise. They are started when they are needed,
+    /// and end after ten seconds without need. With none left, a worker that blocks is simply missing.
+    pub fn max_compensating_threads(mut self, threads: usize) -> Self {
+        self.max_spares = threads;
+        self
+    }
+
     /// Called on each worker's thread, with the worker's index, before its first task.
     pub fn on_thread_start(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.hooks.on_thread_start = Some(Arc::new(hook));
@@ -139,6 +156,40 @@ impl SmpBuilder {
     /// Called on each worker's thread, with the worker's index, after its last task.
     pub fn on_thread_stop(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.hooks.on_thread_stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called on a worker's thread, with the worker's index, before it goes to sleep.
+    pub fn on_park(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.hooks.on_park = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called on a worker's thread, with the worker's index, after it has slept, or found that there is something to do
+    /// after all.
+    pub fn on_unpark(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.hooks.on_unpark = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called on a worker's thread before it runs a closure or polls a future; not for a task that a thread runs in place
+    /// while it waits for it.
+    pub fn on_task_start(mut self, hook: impl Fn(TaskId) + Send + Sync + 'static) -> Self {
+        self.hooks.on_task_start = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called on a worker's thread after it has run a closure or polled a future.
+    pub fn on_task_end(mut self, hook: impl Fn(TaskId) + Send + Sync + 'static) -> Self {
+        self.hooks.on_task_end = Some(Arc::new(hook));
+        self
+    }
+
+    /// Measures how long tasks wait between their spawn and their start, and how long the longest holds a worker
+    /// ([`ExecutorMetrics::schedule_delay`](crate::ExecutorMetrics), [`WorkerMetrics::longest_task`](crate::WorkerMetrics)).
+    /// It costs about three readings of the clock for each task; off unless asked for.
+    pub fn measure_delays(mut self, measure: bool) -> Self {
+        self.measures_delays = measure;
         self
     }
 
@@ -189,7 +240,15 @@ impl SmpBuilder {
     ) -> Result<SmpExecutor, BuildError> {
         let count = self.validated_workers()?;
         let pins = self.pins(count)?;
-        let (shared, workers) = assemble(count, fork_capacity(self.stack_size), self.hooks);
+        let plan = Plan {
+            spares: self.max_spares.min(MAX_WORKERS - count),
+            forks_each: fork_capacity(self.stack_size),
+            thread_name: self.thread_name.clone(),
+            stack_size: self.stack_size,
+            hooks: self.hooks,
+            measures_delays: self.measures_delays,
+        };
+        let (shared, workers) = assemble(count, plan);
 
         let mut threads = Vec::with_capacity(count);
         for (index, (worker, pin)) in workers.into_iter().zip(pins).enumerate() {
@@ -233,40 +292,59 @@ pub(crate) fn fork_capacity(stack_size: Option<usize>) -> usize {
     (stack_size.unwrap_or(DEFAULT_STACK_BYTES) / MIN_FRAME_BYTES).min(MAX_FORKS)
 }
 
-/// The pool and its workers, before any thread. Each worker has room for so many open forks.
-pub(crate) fn assemble(
-    count: usize,
-    forks_each: usize,
-    hooks: Hooks,
-) -> (sync::Arc<Shared>, Vec<Worker>) {
+/// What a pool is made of, besides its workers.
+pub(crate) struct Plan {
+    /// How many workers may be blocked and have somebody stand in for them.
+    pub(crate) spares: usize,
+    /// How many forks each worker may have open.
+    pub(crate) forks_each: usize,
+    pub(crate) thread_name: String,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) hooks: Hooks,
+    pub(crate) measures_delays: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            spares: 0,
+            forks_each: fork_capacity(None),
+            thread_name: String::new(),
+            stack_size: None,
+            hooks: Hooks::default(),
+            measures_delays: false,
+        }
+    }
+}
+
+/// The pool and its workers, before any thread.
+pub(crate) fn assemble(count: usize, plan: Plan) -> (sync::Arc<Shared>, Vec<Worker>) {
     let epoch = Instant::now();
-    let parkers: Vec<Parker> = (0..count).map(|_| Parker::new()).collect();
-    let sleep = Sleep::new(parkers.iter().map(Parker::unparker));
-    let (tasks, tasks_remote): (Vec<_>, Vec<_>) = (0..count).map(|_| RunQueue::new()).unzip();
-    let forks: Vec<_> = (0..count).map(|_| Forks::new(Local::new(Order::Lifo))).collect();
-    let remotes = tasks_remote
-        .into_iter()
-        .zip(&forks)
-        .map(|(tasks, forks)| Remote {
-            tasks,
-            jobs: forks.stealer(),
-            private: Private::new(forks_each),
-            mailbox: Mailbox::new(),
-            fork_unparker: forks.unparker(),
-            counters: WorkerCounters::new(epoch),
-            held: sync::Counter::new(),
+    let (seats, remotes): (Vec<_>, Vec<_>) = (0..count + plan.spares)
+        .map(|index| {
+            let (tasks, tasks_remote) = RunQueue::new();
+            let forks = Forks::new(Local::new(Order::Lifo));
+            let remote = Remote {
+                tasks: tasks_remote,
+                jobs: forks.stealer(),
+                private: Private::new(plan.forks_each),
+                own: Own::new(),
+                fork_unparker: forks.unparker(),
+                counters: WorkerCounters::new(epoch),
+                held: sync::Counter::new(),
+            };
+            (Seat { index, tasks, forks, parker: Parker::new() }, remote)
         })
-        .collect();
-    let shared = sync::Arc::new(Shared::new(remotes, sleep, hooks, epoch));
-    let workers = tasks
-        .into_iter()
-        .zip(forks)
-        .zip(parkers)
-        .enumerate()
-        .map(|(index, ((tasks, forks), parker))| {
-            Worker::new(index, sync::Arc::clone(&shared), tasks, forks, parker)
-        })
-        .collect();
+        .unzip();
+    let sleep = Sleep::new(count, seats.iter().map(|seat| seat.parker.unparker()));
+    let mut seats = seats.into_iter();
+    let core: Vec<_> = seats.by_ref().take(count).collect();
+    let spares = Spares::new(seats, plan.thread_name, plan.stack_size);
+    let shared =
+        Shared::new(count, remotes.into(), sleep, spares, plan.hooks, plan.measures_delays, epoch);
+    let shared = sync::Arc::new(shared);
+    let workers =
+        core.into_iter().map(|seat| Worker::new(seat, sync::Arc::clone(&shared))).collect();
     (shared, workers)
 }
 
@@ -277,6 +355,7 @@ impl fmt::Debug for SmpBuilder {
             .field("thread_name", &self.thread_name)
             .field("stack_size", &self.stack_size)
             .field("pin_workers", &self.pin_workers)
+            .field("max_compensating_threads", &self.max_spares)
             .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use executor_common::sync::{Arc, Mutex, thread};
 use executor_common::{
-    ExecutorMetrics, JoinHandle, Role, ShutdownReport, Spawn, SpawnError, TrySpawnError,
+    ExecutorMetrics, JoinHandle, Priority, Role, ShutdownReport, Spawn, SpawnError, TrySpawnError,
     WorkerCounters, scoped_closure_task,
 };
 
@@ -112,6 +112,63 @@ impl SmpExecutor {
         self.handle.spawn_future(future)
     }
 
+    /// As [`SmpExecutor::spawn`], with a priority. Tasks of high priority overtake those of normal priority, and let one of
+    /// them go first now and then. Tasks of low priority run when nothing else does, and now and then.
+    ///
+    /// Within a priority other than normal, tasks of all threads have one queue, and start in the order of their spawns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{Priority, SmpExecutor};
+    ///
+    /// let executor = SmpExecutor::builder().workers(1).build()?;
+    /// let report = executor.spawn_with(Priority::Low, || "when there is time");
+    /// let answer = executor.spawn_with(Priority::High, || "at once");
+    /// assert_eq!((answer.join()?, report.join()?), ("at once", "when there is time"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spawn_with<F, T>(&self, priority: Priority, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.spawn_with(priority, f)
+    }
+
+    /// As [`SmpExecutor::spawn_future`], with a priority, which holds for each of its polls; see
+    /// [`SmpExecutor::spawn_with`].
+    pub fn spawn_future_with<F>(&self, priority: Priority, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn_future_with(priority, future)
+    }
+
+    /// Queues a closure that only this worker runs, before its other tasks.
+    ///
+    /// # Panics
+    ///
+    /// If `worker` is not less than [`SmpExecutor::workers`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{SmpExecutor, current_worker};
+    ///
+    /// let executor = SmpExecutor::builder().workers(3).build()?;
+    /// assert_eq!(executor.spawn_on(2, current_worker).join()?, Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spawn_on<F, T>(&self, worker: usize, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.spawn_on(worker, f)
+    }
+
     /// Runs `f` on a worker of this pool, where the free functions of this crate ([`join`](crate::join()) and the
     /// like) find the pool. The closure may borrow.
     ///
@@ -149,7 +206,7 @@ impl SmpExecutor {
         // SAFETY: this frame is not left before the handle has reported completion: `join` below waits for
         // that, and between here and there nothing unwinds.
         let (task, handle) = unsafe { scoped_closure_task(self.shared().domain, work) };
-        self.shared().submit(task);
+        self.shared().submit(Priority::Normal, task);
         match handle.join() {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
@@ -316,7 +373,7 @@ impl SmpExecutor {
 
     fn tally(&self) -> Tally {
         let shared = self.shared();
-        let counters = || shared.remotes.iter().map(|remote| &remote.counters);
+        let counters = || shared.remotes().iter().map(|remote| &remote.counters);
         Tally {
             completed: counters().map(WorkerCounters::ended).sum(),
             cancelled: counters().map(|each| each.cancelled.get()).sum::<u64>()
@@ -342,7 +399,7 @@ impl SmpExecutor {
             if self.shared().lifecycle.wait(Some(Instant::now() + LEAVE_CHECK_INTERVAL)) {
                 return 0;
             }
-            let held = self.shared().remotes.iter().filter(|remote| remote.is_held()).count();
+            let held = self.shared().remotes().iter().filter(|remote| remote.is_held()).count();
             if held > 0 {
                 return held;
             }
@@ -351,7 +408,8 @@ impl SmpExecutor {
 
     /// Waits for the workers if they have all left, or else leaves the threads to themselves.
     fn end_threads(&self, all_have_left: bool) {
-        for thread in std::mem::take(&mut *self.threads.lock()) {
+        let core = std::mem::take(&mut *self.threads.lock());
+        for thread in core.into_iter().chain(self.shared().spares.take_threads()) {
             if all_have_left {
                 // A worker's panic would be a bug of this crate; it has been printed.
                 let _ = thread.join();

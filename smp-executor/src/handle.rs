@@ -5,12 +5,12 @@ use std::future::Future;
 
 use executor_common::sync::Arc;
 use executor_common::{
-    ExecutorMetrics, JoinHandle, Role, Spawn, SpawnError, TrySpawnError, closure_task, future_task,
+    ExecutorMetrics, JoinHandle, Priority, Role, Spawn, SpawnError, TrySpawnError,
 };
 
-use crate::SmpExecutor;
 use crate::context;
 use crate::shared::Shared;
+use crate::spawn::Route;
 
 /// Spawns onto an [`SmpExecutor`](crate::SmpExecutor), and can be cloned and given to tasks. It does not keep
 /// the executor running: what is spawned after its end is cancelled.
@@ -31,53 +31,58 @@ pub struct SmpHandle {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// Queues a closure on the pool that the calling thread works for; elsewhere on the
-/// [global executor](crate::SmpExecutor::global).
-///
-/// # Examples
-///
-/// ```
-/// let nested = smp_executor::spawn(|| smp_executor::spawn(|| 6 * 7));
-/// assert_eq!(nested.join()?.join()?, 42);
-/// # Ok::<(), smp_executor::JoinError>(())
-/// ```
-#[inline]
-pub fn spawn<F, T>(f: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    context::with_worker(|worker| match worker {
-        Some(worker) => {
-            let (task, handle) = closure_task(worker.shared().domain, f);
-            worker.push(task);
-            handle
-        }
-        None => SmpExecutor::global().spawn(f),
-    })
-}
-
 impl SmpHandle {
     /// As [`SmpExecutor::spawn`](crate::SmpExecutor::spawn).
+    #[inline]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (task, handle) = closure_task(self.shared.domain, f);
-        self.shared.submit(task);
+        self.spawn_with(Priority::Normal, f)
+    }
+
+    /// As [`SmpExecutor::spawn_with`](crate::SmpExecutor::spawn_with).
+    #[inline]
+    pub fn spawn_with<F, T>(&self, priority: Priority, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let (task, handle) = self.shared.closure(f);
+        self.shared.submit(priority, task);
         handle
     }
 
     /// As [`SmpExecutor::spawn_future`](crate::SmpExecutor::spawn_future).
+    #[inline]
     pub fn spawn_future<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (task, handle) = future_task(self.shared.domain, future, Arc::clone(&self.shared));
-        self.shared.submit(task);
+        self.spawn_future_with(Priority::Normal, future)
+    }
+
+    /// As [`SmpExecutor::spawn_future_with`](crate::SmpExecutor::spawn_future_with).
+    #[inline]
+    pub fn spawn_future_with<F>(&self, priority: Priority, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (task, handle) = self.shared.future(Route::at(priority), future);
+        self.shared.submit(priority, task);
         handle
+    }
+
+    /// As [`SmpExecutor::spawn_on`](crate::SmpExecutor::spawn_on).
+    pub fn spawn_on<F, T>(&self, worker: usize, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.shared.spawn_on(worker, f)
     }
 
     /// As [`SmpExecutor::metrics`](crate::SmpExecutor::metrics).
@@ -87,7 +92,7 @@ impl SmpHandle {
 
     /// How many workers the pool has.
     pub fn workers(&self) -> usize {
-        self.shared.remotes.len()
+        self.shared.core_workers
     }
 
     /// Whether a task spawned by the calling thread would be run.

@@ -49,10 +49,12 @@ mod fork;
 mod handle;
 mod inbox;
 mod labels;
+mod local;
 mod mailbox;
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod model;
+mod observe;
 mod parallel;
 mod queue;
 mod run_queue;
@@ -61,23 +63,27 @@ mod shared;
 mod shutdown;
 mod sleep;
 mod sort;
+mod spares;
+mod spawn;
 mod worker;
 
 pub use builder::{BuildError, SmpBuilder};
 pub use context::current_worker;
 pub use executor::SmpExecutor;
 pub use executor_common::{
-    AbortHandle, CancellationToken, ExecutorMetrics, JoinError, JoinHandle, JoinSet, Priority,
-    Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId, TaskPanic, TimedOut,
-    TrySpawnError, WorkerMetrics, block_on, current_task, yield_now,
+    AbortHandle, CancellationToken, DelayMetrics, ExecutorMetrics, JoinError, JoinHandle, JoinSet,
+    Priority, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId, TaskPanic, TimedOut,
+    TrySpawnError, WorkerMetrics, block_on, blocking, current_task, yield_now,
 };
 pub use fork::join;
-pub use handle::{SmpHandle, spawn};
+pub use handle::SmpHandle;
+pub use local::spawn_local;
 pub use parallel::{
     Chunks, ChunksMut, IntoSplittable, Splittable, chunks, chunks_mut, for_each, map_reduce,
 };
 pub use scope::{Scope, scope};
 pub use sort::{sort, sort_by, sort_by_key};
+pub use spawn::{spawn, spawn_future};
 
 /// The README's examples run as tests.
 #[cfg(doctest)]

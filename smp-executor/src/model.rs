@@ -4,12 +4,12 @@
 //! has the threads that matter and nothing else. Nothing here decides anything; what it calls is what ships.
 
 use executor_common::sync::Arc;
-use executor_common::{JoinHandle, closure_task};
+use executor_common::{JoinHandle, Priority, closure_task};
 
-use crate::builder::{assemble, fork_capacity};
+use crate::builder::{Plan, assemble};
 use crate::context;
 use crate::fork::JobRef;
-use crate::shared::{Hooks, Shared};
+use crate::shared::Shared;
 use crate::sleep::Searching;
 use crate::worker::Worker;
 
@@ -27,7 +27,7 @@ pub struct ModelWorker {
 
 /// `count` workers that nobody runs yet.
 pub fn pool(count: usize) -> (ModelPool, Vec<ModelWorker>) {
-    let (shared, workers) = assemble(count, fork_capacity(None), Hooks::default());
+    let (shared, workers) = assemble(count, Plan::default());
     let workers = workers
         .into_iter()
         .map(|worker| ModelWorker { worker, shared: Arc::clone(&shared) })
@@ -42,7 +42,7 @@ impl ModelPool {
         f: impl FnOnce() -> T + Send + 'static,
     ) -> JoinHandle<T> {
         let (task, handle) = closure_task(self.shared.domain, f);
-        self.shared.submit(task);
+        self.shared.submit(Priority::Normal, task);
         handle
     }
 
@@ -125,7 +125,7 @@ impl ModelWorker {
 
     /// Asks `victim` to share what it forks, and steals one of its jobs if it has; runs it. Call it inside of `enter`.
     pub fn steal_job_from(&self, victim: usize) -> bool {
-        let remote = &self.worker.shared().remotes[victim];
+        let remote = &self.worker.shared().remote(victim);
         remote.private.ask();
         self.run_stolen(remote.jobs.steal())
     }
@@ -142,7 +142,7 @@ impl ModelWorker {
 
     /// Steals a job that `victim` has shared, if there is one, and does not run it yet.
     pub fn steal_and_hold_job_of(&self, victim: usize) -> Option<ModelJob> {
-        self.worker.shared().remotes[victim].jobs.steal().map(ModelJob)
+        self.worker.shared().remote(victim).jobs.steal().map(ModelJob)
     }
 
     /// Runs a job that was held. Call it inside of `enter`.

@@ -205,6 +205,13 @@ impl RunQueue {
         }
     }
 
+    /// Moves all private tasks to where others can steal them. It is a push: the caller notifies.
+    pub(crate) fn share_all(&self, remote: &RunQueueRemote) {
+        while let Some(task) = self.with_private(remote, Private::take_oldest) {
+            self.shared.push(task);
+        }
+    }
+
     /// Where batches of others' tasks go. What is put there is a push: the caller notifies.
     pub(crate) fn shared(&self) -> &Local<Runnable> {
         &self.shared

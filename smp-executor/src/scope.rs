@@ -7,7 +7,7 @@ use std::panic::resume_unwind;
 
 use executor_common::panic::{AbortOnUnwind, caught, contained, discard};
 use executor_common::sync::Mutex;
-use executor_common::{JoinHandle, scoped_closure_task};
+use executor_common::{JoinHandle, Priority, scoped_closure_task};
 
 use crate::SmpExecutor;
 use crate::context;
@@ -117,7 +117,7 @@ impl<'scope> Scope<'scope> {
         // reported completion.
         let (task, handle) = unsafe { scoped_closure_task(self.shared.domain, work) };
         self.tasks.lock().add(handle);
-        self.shared.submit(task);
+        self.shared.submit(Priority::Normal, task);
     }
 
     /// Waits for all tasks, those that tasks spawn included. Returns the first panic.

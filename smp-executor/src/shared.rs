@@ -2,22 +2,22 @@
 
 use std::time::Instant;
 
-use executor_common::sync::atomic::{Ordering, fence};
+use executor_common::sync::atomic::{AtomicUsize, Ordering, fence};
 use executor_common::sync::{Counter, asymmetric};
 use executor_common::{
-    DomainId, ExecutorMetrics, PanicHook, Priority, RunOutcome, Runnable, Schedule, TaskRegistry,
-    Unparker, WorkerCounters, utilisation,
+    DomainId, ExecutorMetrics, TaskRegistry, Unparker, WorkerCounters, utilisation,
 };
 
-use crate::context;
 use crate::fork::{JobRef, Private, Returned};
 use crate::inbox::Inbox;
 use crate::labels::Labels;
-use crate::mailbox::Mailbox;
+use crate::local::Own;
+use crate::observe::{Delays, Hooks};
 use crate::queue::Stealer;
 use crate::run_queue::RunQueueRemote;
-use crate::shutdown::{Lifecycle, Phase};
+use crate::shutdown::Lifecycle;
 use crate::sleep::Sleep;
+use crate::spares::Spares;
 
 /// The pool: everything but the threads themselves.
 pub(crate) struct Shared {
@@ -25,8 +25,13 @@ pub(crate) struct Shared {
     pub(crate) domain: DomainId,
     /// Tasks from outside, and futures woken there.
     pub(crate) inbox: Inbox,
-    /// By worker.
-    pub(crate) remotes: Box<[Remote]>,
+    /// Workers that are there from beginning to end; the others are spares.
+    pub(crate) core_workers: usize,
+    /// By worker, spares included.
+    remotes: Box<[Remote]>,
+    /// How many of them have ever had a thread, from the first on.
+    seats_used: AtomicUsize,
+    pub(crate) spares: Spares,
     pub(crate) sleep: Sleep,
     pub(crate) registry: TaskRegistry,
     pub(crate) lifecycle: Lifecycle,
@@ -36,6 +41,10 @@ pub(crate) struct Shared {
     /// Tasks that were cancelled outside of any worker's loop.
     pub(crate) cancelled: Counter,
     pub(crate) hooks: Hooks,
+    /// Where it is measured how long tasks wait and run.
+    pub(crate) delays: Option<std::sync::Arc<Delays>>,
+    /// Whether anybody wants to know when a task starts and ends.
+    pub(crate) observes_tasks: bool,
     epoch: Instant,
 }
 
@@ -45,7 +54,7 @@ pub(crate) struct Remote {
     /// Forked jobs that it shares, and those that it does not yet.
     pub(crate) jobs: Stealer<JobRef>,
     pub(crate) private: Private,
-    pub(crate) mailbox: Mailbox,
+    pub(crate) own: Own,
     /// Wakes the worker where it waits for a forked job.
     pub(crate) fork_unparker: Unparker,
     pub(crate) counters: WorkerCounters,
@@ -60,26 +69,31 @@ impl Remote {
     }
 }
 
-/// What the user wants to be called for.
-#[derive(Clone, Default)]
-pub(crate) struct Hooks {
-    pub(crate) on_panic: Option<PanicHook>,
-    pub(crate) on_thread_start: Option<ThreadHook>,
-    pub(crate) on_thread_stop: Option<ThreadHook>,
-}
-
-/// Called on a worker's thread with the worker's index.
-pub(crate) type ThreadHook = std::sync::Arc<dyn Fn(usize) + Send + Sync>;
-
 /// Shards of the registry: enough that threads that spawn futures at once rarely meet.
 const REGISTRY_SHARDS: usize = if executor_common::sync::LOOM { 1 } else { 16 };
 
 impl Shared {
-    pub(crate) fn new(remotes: Box<[Remote]>, sleep: Sleep, hooks: Hooks, epoch: Instant) -> Self {
+    pub(crate) fn new(
+        core_workers: usize,
+        remotes: Box<[Remote]>,
+        sleep: Sleep,
+        spares: Spares,
+        hooks: Hooks,
+        measures_delays: bool,
+        epoch: Instant,
+    ) -> Self {
+        let delays = measures_delays.then(|| std::sync::Arc::new(Delays::new(remotes.len())));
         Self {
+            observes_tasks: measures_delays
+                || hooks.on_task_start.is_some()
+                || hooks.on_task_end.is_some(),
+            delays,
             domain: DomainId::unique(),
+            core_workers,
+            seats_used: AtomicUsize::new(core_workers),
+            spares,
             inbox: Inbox::new(),
-            lifecycle: Lifecycle::new(remotes.len()),
+            lifecycle: Lifecycle::new(core_workers),
             remotes,
             sleep,
             registry: TaskRegistry::new(REGISTRY_SHARDS),
@@ -91,53 +105,42 @@ impl Shared {
         }
     }
 
-    /// Queues a new task. A worker's own goes to its own deque; anybody else's goes to the injector, and
-    /// is turned away once the pool has been shut down.
-    pub(crate) fn submit(&self, task: Runnable) {
-        context::with_worker_of(self, |worker| match worker {
-            Some(worker) => worker.push(task),
-            None if self.lifecycle.is_open() => self.inject(task),
-            None => self.cancel(task),
-        });
+    /// Those who have, or once had, a thread, by index. The others have never had any work.
+    #[inline]
+    pub(crate) fn remotes(&self) -> &[Remote] {
+        // Ordering: Relaxed. A spare's first push comes after the store, and whoever must not miss that push has a fence
+        // before this load.
+        &self.remotes[..self.seats_used.load(Ordering::Relaxed)]
     }
 
-    /// Queues a task for any worker, from any thread.
-    fn inject(&self, task: Runnable) {
-        self.inbox.push(Priority::Normal, task);
-        self.sleep.notify();
-        // The fence in `notify` stands between the push and this look, `Lifecycle::stop` has one between
-        // its mark and the final drain. So either this thread sees the mark, or the drain sees the push.
-        if self.lifecycle.phase() == Phase::Stopping {
-            self.drain_inbox();
-        }
+    /// One of [`remotes`](Self::remotes).
+    #[inline]
+    pub(crate) fn remote(&self, worker: usize) -> &Remote {
+        &self.remotes[worker]
     }
 
-    /// Cancels what is left in the inbox. The pool is stopping.
-    pub(crate) fn drain_inbox(&self) {
-        while let Some(task) = self.inbox.take_any() {
-            self.cancel(task);
-        }
-    }
-
-    fn cancel(&self, task: Runnable) {
-        if let RunOutcome::Cancelled = task.cancel_reporting(self.hooks.on_panic.as_ref()) {
-            self.cancelled.add(1);
-        }
+    /// A spare is about to have a thread.
+    pub(crate) fn use_seat(&self, index: usize) {
+        // Ordering: Relaxed; see `remotes`.
+        self.seats_used.fetch_max(index + 1, Ordering::Relaxed);
     }
 
     /// Whether there is anything that every worker may take.
     pub(crate) fn is_work_visible(&self) -> bool {
         !self.inbox.is_empty()
             || !self.returned.is_empty()
-            || self.remotes.iter().any(|remote| !remote.jobs.is_empty() || !remote.tasks.is_empty())
-            || self.remotes.iter().any(|remote| remote.private.is_seizable())
+            || self
+                .remotes()
+                .iter()
+                .any(|remote| !remote.jobs.is_empty() || !remote.tasks.is_empty())
+            || self.remotes().iter().any(|remote| remote.private.is_seizable())
     }
 
     /// Asks everybody to share from now on what they have to themselves. What anybody has had before is seen by a look that comes
     /// next; what comes later, its owner shares, and wakes somebody for it. For a worker after which nobody may look for a while.
     pub(crate) fn ask_everybody(&self, asker: usize) {
         let mut unfenced = false;
-        for (index, remote) in self.remotes.iter().enumerate() {
+        for (index, remote) in self.remotes().iter().enumerate() {
             remote.tasks.ask_before_sleep();
             if index == asker {
                 // It knows what it has.
@@ -149,7 +152,7 @@ impl Shared {
         // Ordering: pairs with the fence in `RunQueue::share`: either this sees that a worker keeps its tasks to itself, or
         // that worker sees the question.
         fence(Ordering::SeqCst);
-        for (index, remote) in self.remotes.iter().enumerate() {
+        for (index, remote) in self.remotes().iter().enumerate() {
             unfenced |= index != asker && remote.tasks.may_hide_a_task();
         }
         if unfenced {
@@ -166,7 +169,7 @@ impl Shared {
 
     /// Takes a forked job from a worker that has not heard the question, unless it shares any.
     pub(crate) fn seize_from(&self, victim: usize) -> Option<JobRef> {
-        let remote = &self.remotes[victim];
+        let remote = self.remote(victim);
         remote.private.seize(victim, || !remote.jobs.is_empty())
     }
 
@@ -184,36 +187,27 @@ impl Shared {
         metrics.uptime = self.epoch.elapsed();
         metrics.global_queue_depth = self.inbox.len();
         metrics.live_futures = self.registry.len();
+        metrics.wakes_sent = self.sleep.wakes_sent();
+        metrics.compensating_threads = self.sleep.spares_in_play();
+        metrics.uncompensated_blocks = self.spares.refused();
+        metrics.schedule_delay = self.delays.as_ref().map(|delays| delays.snapshot());
         metrics.workers = self
-            .remotes
+            .remotes()
             .iter()
             .enumerate()
             .map(|(index, remote)| {
                 let mut worker = remote.counters.snapshot();
                 worker.index = index;
-                worker.queue_depth = remote.tasks.len() + remote.mailbox.len();
+                worker.queue_depth = remote.tasks.len() + remote.own.len();
                 worker
             })
             .collect();
         metrics.roles = self.labels.snapshot();
         for role in &mut metrics.roles {
-            role.workers = self.remotes.len();
+            role.workers = self.core_workers;
             role.utilisation = utilisation(role.busy, metrics.uptime, role.workers);
         }
         metrics
-    }
-}
-
-impl Schedule for Shared {
-    fn schedule(&self, task: Runnable) {
-        context::with_worker_of(self, |worker| match worker {
-            Some(worker) => worker.push_woken(task),
-            None => self.inject(task),
-        });
-    }
-
-    fn registry(&self) -> &TaskRegistry {
-        &self.registry
     }
 }
 

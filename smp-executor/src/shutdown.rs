@@ -64,6 +64,11 @@ impl Lifecycle {
         fence(Ordering::SeqCst);
     }
 
+    /// A spare is about to start. Its starter is a worker that has not left.
+    pub(crate) fn join(&self) {
+        *self.alive.lock() += 1;
+    }
+
     /// A worker has left, or was never started.
     pub(crate) fn leave(&self, workers: usize) {
         let mut alive = self.alive.lock();

@@ -1,9 +1,19 @@
 //! Who searches, who sleeps, whom a push wakes. The protocol and its proof: `sleep/README.md`.
 
+mod sleepers;
+
+use std::time::Duration;
+
 use crossbeam_utils::CachePadded;
-use executor_common::sync::Mutex;
 use executor_common::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use executor_common::sync::{Counter, Mutex};
 use executor_common::{Parker, Unparker};
+
+use sleepers::Sleepers;
+pub(crate) use sleepers::Substitute;
+
+/// A spare's thread ends when nobody has needed it for so long.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Workers that search, in the low half of the word.
 const ONE_SEARCHING: usize = 1;
@@ -32,11 +42,14 @@ impl Counts {
 /// Sleeping and searching, for all workers of a pool.
 pub(crate) struct Sleep {
     counts: CachePadded<AtomicUsize>,
-    /// The sleepers, the last one to lie down on top: its cache is the warmest. `counts`' sleeping half is its
-    /// length, and changes under its lock only.
-    sleepers: Mutex<Vec<usize>>,
+    sleepers: Mutex<Sleepers>,
+    wakes_sent: Counter,
+    /// As `Sleepers::surplus`, for spares to look at between two tasks.
+    surplus: AtomicUsize,
     places: Box<[Place]>,
     max_searching: usize,
+    /// From this index on workers are spares.
+    core_workers: usize,
 }
 
 /// One worker's bed.
@@ -44,6 +57,8 @@ struct Place {
     unparker: Unparker,
     /// The waker wanted this very worker, and did not count it as searching.
     called: AtomicBool,
+    /// A spare that has to stay in play.
+    bound: AtomicBool,
 }
 
 /// Evidence that this worker is counted as searching. It is given back through
@@ -56,6 +71,8 @@ pub(crate) struct Searching(());
 #[derive(Debug)]
 #[must_use]
 pub(crate) enum Woken {
+    /// A spare that nobody has needed for long: its thread ends.
+    Dismissed,
     /// A push woke it and has counted it as searching, or it did not sleep because there was something to do.
     ToSearch(Searching),
     /// It was called by name, or did not sleep and may not search because others do.
@@ -63,14 +80,23 @@ pub(crate) enum Woken {
 }
 
 impl Sleep {
-    pub(crate) fn new(unparkers: impl Iterator<Item = Unparker>) -> Self {
-        let places: Box<[Place]> =
-            unparkers.map(|unparker| Place { unparker, called: AtomicBool::new(false) }).collect();
+    /// For so many workers, and as many spares as there are unparkers beyond theirs.
+    pub(crate) fn new(core_workers: usize, unparkers: impl Iterator<Item = Unparker>) -> Self {
+        let places: Box<[Place]> = unparkers
+            .map(|unparker| Place {
+                unparker,
+                called: AtomicBool::new(false),
+                bound: AtomicBool::new(false),
+            })
+            .collect();
         assert!(places.len() <= MAX_WORKERS, "validated by the builder");
         Self {
             counts: CachePadded::new(AtomicUsize::new(0)),
-            sleepers: Mutex::new(Vec::with_capacity(places.len())),
-            max_searching: (places.len() / 2).max(1),
+            sleepers: Mutex::new(Sleepers::new(core_workers, places.len())),
+            wakes_sent: Counter::new(),
+            surplus: AtomicUsize::new(0),
+            max_searching: (core_workers / 2).max(1),
+            core_workers,
             places,
         }
     }
@@ -137,7 +163,7 @@ impl Sleep {
     #[cold]
     fn wake_one(&self) {
         let mut sleepers = self.sleepers.lock();
-        let Some(worker) = sleepers.last().copied() else { return };
+        let Some(worker) = sleepers.stack.last().copied() else { return };
         // Ordering: Relaxed. The woken worker synchronises through its parker's token.
         let transferred =
             self.counts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counts| {
@@ -146,8 +172,9 @@ impl Sleep {
         if transferred.is_err() {
             return;
         }
-        sleepers.pop();
+        sleepers.stack.pop();
         drop(sleepers);
+        self.wakes_sent.add(1);
         self.places[worker].unparker.unpark();
     }
 
@@ -157,8 +184,7 @@ impl Sleep {
     /// with it sees what came before the call.
     pub(crate) fn call(&self, worker: usize) {
         let mut sleepers = self.sleepers.lock();
-        if let Some(place) = sleepers.iter().position(|sleeper| *sleeper == worker) {
-            sleepers.remove(place);
+        if sleepers.remove(worker) {
             self.wake_called(worker);
         }
     }
@@ -166,8 +192,11 @@ impl Sleep {
     /// Wakes everybody, to look at how the pool stands; otherwise as [`Sleep::call`].
     pub(crate) fn call_all(&self) {
         let mut sleepers = self.sleepers.lock();
-        while let Some(worker) = sleepers.pop() {
+        while let Some(worker) = sleepers.stack.pop() {
             self.wake_called(worker);
+        }
+        while let Some(spare) = sleepers.call_reserve() {
+            self.unpark_called(spare);
         }
     }
 
@@ -175,6 +204,10 @@ impl Sleep {
     fn wake_called(&self, worker: usize) {
         // Ordering: Relaxed, as in `wake_one`.
         self.counts.fetch_sub(ONE_SLEEPING, Ordering::Relaxed);
+        self.unpark_called(worker);
+    }
+
+    fn unpark_called(&self, worker: usize) {
         // Ordering: Relaxed; the parker's token publishes it.
         self.places[worker].called.store(true, Ordering::Relaxed);
         self.places[worker].unparker.unpark();
@@ -182,15 +215,21 @@ impl Sleep {
 
     /// Lies down, unless there is something to do (events S1 to S4).
     ///
-    /// `searching` is this worker's evidence if it searched. `is_work_left` looks at everything that a
+    /// `searching` is this worker's evidence if it searched. It `is_bound` if there is something that only this worker could
+    /// be woken for, so that a spare stays in play. `is_work_left` looks at everything that a
     /// sleeper could be woken for. Sleeping and looking again repeat until a waker takes the worker out.
     pub(crate) fn fall_asleep(
         &self,
         worker: usize,
         parker: &Parker,
         searching: Option<Searching>,
+        is_bound: bool,
         is_work_left: impl FnOnce(Others) -> bool,
     ) -> Woken {
+        if worker >= self.core_workers {
+            // Ordering: Relaxed; published by the sleepers' lock.
+            self.places[worker].bound.store(is_bound, Ordering::Relaxed);
+        }
         let others = self.announce(worker, searching);
         // Ordering: pairs with the fence in `notify`. Without it the look below could be
         // older than the announcement, and miss a push that did not see it.
@@ -200,26 +239,51 @@ impl Sleep {
         {
             return woken;
         }
+        if worker >= self.core_workers && !is_bound {
+            self.retire_asleep(worker);
+        }
+        self.sleep_until_woken(worker, parker)
+    }
+
+    /// Sleeps, among the sleepers or in the reserve.
+    fn sleep_until_woken(&self, worker: usize, parker: &Parker) -> Woken {
         loop {
-            parker.park();
+            if !self.park(worker, parker) {
+                return Woken::Dismissed;
+            }
             let place = &self.places[worker];
             // Ordering: Relaxed; taking the parker's token has acquired it.
             if place.called.load(Ordering::Relaxed) {
                 place.called.store(false, Ordering::Relaxed);
                 return Woken::ToLook;
             }
-            if !self.sleepers.lock().contains(&worker) {
+            let sleepers = self.sleepers.lock();
+            if !sleepers.stack.contains(&worker) && !sleepers.is_in_reserve(worker) {
                 return Woken::ToSearch(Searching(()));
             }
             // A token from before this sleep: nobody has taken the worker out.
         }
     }
 
+    /// Sleeps until there is a token. False if this is a spare that nobody has needed for long.
+    fn park(&self, worker: usize, parker: &Parker) -> bool {
+        if worker < self.core_workers {
+            parker.park();
+            return true;
+        }
+        while !parker.park_timeout(KEEP_ALIVE) {
+            if self.sleepers.lock().dismiss(worker) {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Puts the worker among the sleepers.
     pub(crate) fn announce(&self, worker: usize, searching: Option<Searching>) -> Others {
         let mut sleepers = self.sleepers.lock();
-        sleepers.push(worker);
-        let all_asleep = sleepers.len() == self.places.len();
+        sleepers.stack.push(worker);
+        let all_asleep = sleepers.all_asleep();
         let change = match searching {
             Some(Searching(())) => ONE_SLEEPING - ONE_SEARCHING,
             None => ONE_SLEEPING,
@@ -237,8 +301,9 @@ impl Sleep {
     /// relied on it. If it may not search now, somebody else does, and will look when that ends.
     fn get_up(&self, worker: usize) -> Option<Woken> {
         let mut sleepers = self.sleepers.lock();
-        let place = sleepers.iter().position(|sleeper| *sleeper == worker)?;
-        sleepers.remove(place);
+        if !sleepers.remove(worker) {
+            return None;
+        }
         let change = |counts| {
             let up = counts - ONE_SLEEPING;
             Some(if self.may_search(counts) { up + ONE_SEARCHING } else { up })
@@ -256,8 +321,111 @@ impl Sleep {
     }
 
     /// How many workers sleep at this moment.
+    #[cfg(loom)]
     pub(crate) fn asleep(&self) -> usize {
-        self.sleepers.lock().len()
+        self.sleepers.lock().stack.len()
+    }
+
+    /// How many sleepers have been woken because there was something to do.
+    pub(crate) fn wakes_sent(&self) -> u64 {
+        self.wakes_sent.get()
+    }
+
+    /// Whether all workers sleep that are in play.
+    pub(crate) fn is_everybody_asleep(&self) -> bool {
+        self.sleepers.lock().all_asleep()
+    }
+
+    /// How many spares are in play.
+    pub(crate) fn spares_in_play(&self) -> usize {
+        self.sleepers.lock().in_play() - self.core_workers
+    }
+}
+
+/// Spares stand in for workers that block.
+impl Sleep {
+    /// A worker is about to block: brings somebody else into play.
+    pub(crate) fn substitute(&self) -> Substitute {
+        let mut sleepers = self.sleepers.lock();
+        let substitute = sleepers.substitute();
+        self.publish_surplus(&sleepers);
+        if substitute == Substitute::Asleep {
+            // Ordering: Relaxed. The caller fences and looks, as somebody does who lies down.
+            self.counts.fetch_add(ONE_SLEEPING, Ordering::Relaxed);
+        }
+        substitute
+    }
+
+    /// The worker does not block any more: somebody goes out of play, now or at the end of its task.
+    ///
+    /// A sleeper owes nobody a look, so it can be taken out at any time.
+    pub(crate) fn withdraw(&self) {
+        let mut sleepers = self.sleepers.lock();
+        if sleepers.withdraw(|worker| {
+            // Ordering: Relaxed; written before the worker took the lock to lie down.
+            worker >= self.core_workers && !self.places[worker].bound.load(Ordering::Relaxed)
+        }) {
+            // Ordering: Relaxed, as in `wake_one`.
+            self.counts.fetch_sub(ONE_SLEEPING, Ordering::Relaxed);
+        }
+        self.publish_surplus(&sleepers);
+    }
+
+    /// The thread of a spare that was dismissed has left its seat.
+    pub(crate) fn vacate(&self, spare: usize) {
+        self.sleepers.lock().vacate(spare);
+    }
+
+    /// The thread of a substitute could not be started.
+    pub(crate) fn give_back(&self, spare: usize) {
+        self.sleepers.lock().give_back(spare);
+    }
+
+    /// Whether a spare may have to go out of play.
+    #[inline]
+    pub(crate) fn is_surplus(&self, worker: usize) -> bool {
+        // Ordering: Relaxed, a hint; decided under the lock.
+        worker >= self.core_workers && self.surplus.load(Ordering::Relaxed) > 0
+    }
+
+    /// A spare that is awake and has shared all of its tasks goes out of play, if one is surplus, until it is needed. None if
+    /// none was surplus.
+    ///
+    /// `if_all_asleep` is called if all others sleep that are in play: the last one of them to lie down took this one for
+    /// somebody who works.
+    pub(crate) fn retire(
+        &self,
+        spare: usize,
+        parker: &Parker,
+        if_all_asleep: impl FnOnce(),
+    ) -> Option<Woken> {
+        let mut sleepers = self.sleepers.lock();
+        if !sleepers.retire(spare) {
+            return None;
+        }
+        self.publish_surplus(&sleepers);
+        let all_asleep = sleepers.all_asleep();
+        drop(sleepers);
+        if all_asleep {
+            if_all_asleep();
+        }
+        Some(self.sleep_until_woken(spare, parker))
+    }
+
+    /// A spare among the sleepers goes out of play, if one is surplus.
+    fn retire_asleep(&self, spare: usize) {
+        let mut sleepers = self.sleepers.lock();
+        if sleepers.surplus() > 0 && sleepers.remove(spare) {
+            sleepers.retire(spare);
+            // Ordering: Relaxed, as in `withdraw`.
+            self.counts.fetch_sub(ONE_SLEEPING, Ordering::Relaxed);
+            self.publish_surplus(&sleepers);
+        }
+    }
+
+    fn publish_surplus(&self, sleepers: &Sleepers) {
+        // Ordering: Relaxed; see `is_surplus`.
+        self.surplus.store(sleepers.surplus(), Ordering::Relaxed);
     }
 }
 

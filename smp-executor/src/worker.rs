@@ -5,18 +5,24 @@ mod search;
 pub(crate) use search::pause;
 
 use std::cell::Cell;
+use std::time::Instant;
 
-use executor_common::panic::contained;
 use executor_common::sync::Arc;
 use executor_common::sync::atomic::{Ordering, fence};
-use executor_common::{Parker, Priority, RunOutcome, Runnable, WorkerCounters, enter_domain};
+use executor_common::{
+    DomainId, Parker, Priority, RunOutcome, Runnable, WorkerCounters, enter_domain,
+    enter_own_domain, set_blocker,
+};
 
 use crate::context;
 use crate::fork::{Forks, JobRef};
+use crate::observe;
 use crate::run_queue::RunQueue;
 use crate::shared::{Remote, Shared};
 use crate::shutdown::Phase;
 use crate::sleep::{Searching, Woken};
+use crate::spares;
+use crate::spawn::Route;
 
 /// After so many of its own tasks a worker looks into the injector first, so that a task which respawns
 /// itself for ever does not starve those from outside. A prime, so that it does not beat with the program's
@@ -29,6 +35,14 @@ const LOW_INTERVAL: u32 = 509;
 /// Each so many tasks, those that overtake (high priority, and what is meant for this worker) let another one go first.
 const OVERTAKING_INTERVAL: u32 = 8;
 
+/// What a worker owns, before it has a thread and after.
+pub(crate) struct Seat {
+    pub(crate) index: usize,
+    pub(crate) tasks: RunQueue,
+    pub(crate) forks: Forks,
+    pub(crate) parker: Parker,
+}
+
 /// The state of one worker, on its own thread.
 pub(crate) struct Worker {
     index: usize,
@@ -38,6 +52,8 @@ pub(crate) struct Worker {
     parker: Parker,
     tick: Cell<u32>,
     random: Cell<u32>,
+    /// A spare that is not needed any more.
+    dismissed: Cell<bool>,
 }
 
 /// Something to run.
@@ -47,15 +63,11 @@ enum Found {
 }
 
 impl Worker {
-    pub(crate) fn new(
-        index: usize,
-        shared: Arc<Shared>,
-        tasks: RunQueue,
-        forks: Forks,
-        parker: Parker,
-    ) -> Self {
+    pub(crate) fn new(seat: Seat, shared: Arc<Shared>) -> Self {
+        let Seat { index, tasks, forks, parker } = seat;
         let seed = (index as u32 + 1).wrapping_mul(0x9E37_79B9) | 1;
-        Self { index, shared, tasks, forks, parker, tick: Cell::new(0), random: Cell::new(seed) }
+        let (tick, random, dismissed) = (Cell::new(0), Cell::new(seed), Cell::new(false));
+        Self { index, shared, tasks, forks, parker, tick, random, dismissed }
     }
 
     pub(crate) fn index(&self) -> usize {
@@ -66,9 +78,13 @@ impl Worker {
         &self.shared
     }
 
+    pub(crate) fn shared_arc(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// What others reach of this worker.
     pub(crate) fn remote(&self) -> &Remote {
-        &self.shared.remotes[self.index]
+        self.shared.remote(self.index)
     }
 
     pub(crate) fn counters(&self) -> &WorkerCounters {
@@ -92,19 +108,36 @@ impl Worker {
         // Last of all, and also if this crate has a bug that panics: a shutdown waits for it.
         let _leave = Leave(Arc::clone(&self.shared));
         enter_domain(self.shared.domain, self.shared.hooks.on_panic.clone());
+        enter_own_domain(self.remote().own.domain);
+        set_blocker(Some(spares::BLOCKER));
         context::enter(&self, || {
-            call_hook(self.shared.hooks.on_thread_start.as_ref(), self.index);
+            observe::call(self.shared.hooks.on_thread_start.as_ref(), self.index);
             self.work();
-            self.cancel_left_over();
-            call_hook(self.shared.hooks.on_thread_stop.as_ref(), self.index);
+            self.empty_queues();
+            observe::call(self.shared.hooks.on_thread_stop.as_ref(), self.index);
             // What the hook has spawned.
-            self.cancel_left_over();
+            self.empty_queues();
         });
+        if self.index >= self.shared.core_workers {
+            let Self { index, shared, tasks, forks, parker, .. } = self;
+            shared.spares.leave(&shared, Seat { index, tasks, forks, parker });
+        }
+    }
+
+    /// Leaves nothing behind that nobody would come for.
+    fn empty_queues(&self) {
+        if self.dismissed.get() {
+            while let Some(task) = self.tasks.pop_unasked(&self.remote().tasks) {
+                self.shared.inject(Priority::Normal, task);
+            }
+        } else {
+            self.cancel_left_over();
+        }
     }
 
     fn work(&self) {
         let mut searching = None;
-        while self.shared.lifecycle.phase() != Phase::Stopping {
+        while self.shared.lifecycle.phase() != Phase::Stopping && !self.dismissed.get() {
             searching = self.turn(searching);
         }
         if let Some(evidence) = searching {
@@ -115,12 +148,16 @@ impl Worker {
     /// Runs one task, or lies down once. Takes and returns the evidence that this worker is counted as
     /// searching.
     pub(crate) fn turn(&self, searching: Option<Searching>) -> Option<Searching> {
+        if searching.is_none() && self.shared.sleep.is_surplus(self.index) && !self.is_bound() {
+            return self.retire();
+        }
         if searching.is_none()
             && let Some(task) = self.next_own()
         {
             self.execute(Found::Task(task));
             return None;
         }
+        let was_searching = searching.is_some();
         let Some(evidence) = searching.or_else(|| self.shared.sleep.start_searching()) else {
             // What nobody is in a hurry for is nobody's in particular either.
             let Some(task) = self.shared.inbox.take(Priority::Low) else {
@@ -130,6 +167,9 @@ impl Worker {
             return None;
         };
         let Some(found) = self.search() else {
+            if was_searching {
+                self.counters().useless_wakes.add_owned(1);
+            }
             return self.sleep(Some(evidence));
         };
         self.shared.sleep.stop_searching(evidence, || self.shared.last_look(self.index));
@@ -168,7 +208,7 @@ impl Worker {
     /// What only this worker may run, and what is urgent.
     #[inline]
     fn next_overtaking(&self) -> Option<Runnable> {
-        self.remote().mailbox.take().or_else(|| self.shared.inbox.take(Priority::High))
+        self.remote().own.take().or_else(|| self.shared.inbox.take(Priority::High))
     }
 
     /// A batch out of the inbox, by a worker that is not counted as searching. What goes into its deque is a push
@@ -187,16 +227,40 @@ impl Worker {
         remote.held.set(1);
         match found {
             Found::Task(task) => {
-                let outcome = task.run();
+                let outcome =
+                    if self.shared.observes_tasks { self.run_observed(task) } else { task.run() };
                 self.counters().count(&outcome);
                 if let RunOutcome::Yielded(task) = outcome {
-                    // Behind what is in the deque, and anybody may take it from there.
-                    self.push(task);
+                    self.requeue(task);
                 }
             }
             Found::Job(job) => self.forks.execute_stolen(self, job),
         }
         remote.held.set(0);
+    }
+
+    /// A future has yielded: it goes behind the others.
+    fn requeue(&self, task: Runnable) {
+        match Route::of(&task) {
+            Route::NORMAL => self.push(task),
+            route => self.shared.send(route, task),
+        }
+    }
+
+    /// Runs a task for those who want to know when it starts, when it ends, or how long it takes.
+    #[cold]
+    fn run_observed(&self, task: Runnable) -> RunOutcome {
+        let Shared { hooks, delays, .. } = &*self.shared;
+        let id = task.id();
+        observe::call(hooks.on_task_start.as_ref(), id);
+        let begin = delays.is_some().then(Instant::now);
+        let outcome = task.run();
+        if let Some(begin) = begin {
+            let longest_ns = &self.counters().longest_task_ns;
+            longest_ns.set(longest_ns.get().max(begin.elapsed().as_nanos() as u64));
+        }
+        observe::call(hooks.on_task_end.as_ref(), id);
+        outcome
     }
 
     /// Lies down until there is something to do. Returns the evidence if a waker counted this worker as
@@ -205,14 +269,58 @@ impl Worker {
         let counters = self.counters();
         counters.end_busy();
         counters.parks.add_owned(1);
-        let woken = self
-            .shared
-            .sleep
-            .fall_asleep(self.index, &self.parker, searching, |others| self.is_work_left(others));
-        counters.wakes.add_owned(1);
+        observe::call(self.shared.hooks.on_park.as_ref(), self.index);
+        let woken = self.shared.sleep.fall_asleep(
+            self.index,
+            &self.parker,
+            searching,
+            self.is_bound(),
+            |others| self.is_work_left(others),
+        );
+        self.woken(woken)
+    }
+
+    fn woken(&self, woken: Woken) -> Option<Searching> {
+        self.counters().wakes.add_owned(1);
+        observe::call(self.shared.hooks.on_unpark.as_ref(), self.index);
         match woken {
             Woken::ToSearch(evidence) => Some(evidence),
             Woken::ToLook => None,
+            Woken::Dismissed => {
+                self.dismissed.set(true);
+                None
+            }
+        }
+    }
+
+    /// Whether there are futures that only this worker may run.
+    fn is_bound(&self) -> bool {
+        self.remote().own.has_live_futures()
+    }
+
+    /// A spare goes out of play, since the worker for which it came goes on. Others run what it has queued.
+    fn retire(&self) -> Option<Searching> {
+        self.counters().end_busy();
+        self.open_queues();
+        let shared = &self.shared;
+        let if_all_asleep = || {
+            if shared.lifecycle.phase() == Phase::Draining {
+                // One of them finds that the pool is drained.
+                shared.sleep.call_all();
+            }
+        };
+        shared
+            .sleep
+            .retire(self.index, &self.parker, if_all_asleep)
+            .and_then(|woken| self.woken(woken))
+    }
+
+    /// Moves everything to where others can steal it, and wakes somebody for it: this worker takes nothing for a while.
+    pub(crate) fn open_queues(&self) {
+        self.tasks.share_all(&self.remote().tasks);
+        self.shared.ask_everybody(self.index);
+        if self.shared.is_work_visible() {
+            self.shared.sleep.notify();
         }
     }
 
@@ -222,10 +330,13 @@ impl Worker {
         // Ordering: between having seen the mark and the last look into the box; pairs with the fence in
         // `Shared::mail`.
         fence(Ordering::SeqCst);
-        let mailbox = &self.shared.remotes[self.index].mailbox;
-        let own = &self.remote().tasks;
-        while let Some(task) = mailbox.take().or_else(|| self.tasks.pop_unasked(own)) {
-            self.counters().count(&task.cancel());
+        let Remote { own, tasks, .. } = self.remote();
+        // Destructors may spawn.
+        while own.has_live_futures() || !own.is_empty() || !tasks.is_empty() {
+            while let Some(task) = own.mailbox.take().or_else(|| self.tasks.pop_unasked(tasks)) {
+                self.counters().count(&task.cancel());
+            }
+            self.end_local_futures();
         }
     }
 }
@@ -235,32 +346,28 @@ struct Leave(Arc<Shared>);
 
 impl Drop for Leave {
     fn drop(&mut self) {
+        set_blocker(None);
+        // What the thread's own destructors join they must not run in place: the pool may be gone by then.
+        enter_domain(DomainId::NONE, None);
+        enter_own_domain(DomainId::NONE);
         self.0.lifecycle.leave(1);
-    }
-}
-
-fn call_hook(hook: Option<&crate::shared::ThreadHook>, index: usize) {
-    if let Some(hook) = hook {
-        // Foreign code: its panic must not end the worker.
-        contained(|| hook(index));
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use executor_common::closure_task;
+    use executor_common::{Priority, closure_task};
 
-    use crate::builder::assemble;
+    use crate::builder::{Plan, assemble};
     use crate::context;
-    use crate::shared::Hooks;
 
     #[test]
     fn a_worker_takes_from_the_injector_while_another_counts_as_searching() {
-        let (shared, workers) = assemble(2, 64, Hooks::default());
+        let (shared, workers) = assemble(2, Plan { forks_each: 64, ..Plan::default() });
         // Another worker has just been woken, and is not on its feet yet.
         let woken = shared.sleep.start_searching().expect("nobody else searches");
         let (task, handle) = closure_task(shared.domain, || 7);
-        shared.submit(task);
+        shared.submit(Priority::Normal, task);
         assert!(workers[0].turn(None).is_none());
         assert!(handle.is_finished(), "the worker had to run the task in this turn");
         shared.sleep.stop_searching(woken, || false);
@@ -276,7 +383,7 @@ mod tests {
             a + b
         }
         for capacity in 0..4 {
-            let (_shared, workers) = assemble(1, capacity, Hooks::default());
+            let (_shared, workers) = assemble(1, Plan { forks_each: capacity, ..Plan::default() });
             context::enter(&workers[0], || assert_eq!(fib(15), 610));
         }
     }

@@ -41,9 +41,9 @@ const TASKS: usize = 100_000;
 /// So many are queued at the most, since each one that waits needs memory.
 const ROUND: usize = 1_000;
 
-/// What the recycling of cells keeps of one size class: the depot, its list, and the magazines of this test's
-/// three threads.
-const DEPOT_BYTES: i64 = (1 << 20) + (128 << 10) + 3 * 128 * 64;
+/// The most that the recycling of cells keeps of one size class: the depot's region and list, both of which may have
+/// been there before, as many cells again, and the magazines of this test's three threads.
+const DEPOT_BYTES: i64 = (2 << 20) + (256 << 10) + 3 * 128 * 64;
 
 /// Allocations per task of `round`, which spawns [`ROUND`] tasks and waits for them. The injector allocates a block for
 /// each 63 entries.

@@ -30,7 +30,7 @@ pub struct AbortHandle {
 }
 
 // SAFETY: the handle reads and changes the state word, and can end up freeing the cell or scheduling the
-// task; work and output are `Send` by the bounds of the constructors in `cell.rs`.
+// task; work and output are `Send` by the bounds of the constructors (`closure.rs`, `future.rs`).
 unsafe impl Send for AbortHandle {}
 // SAFETY: as for `Send`; all methods through a shared reference work on the atomic state word.
 unsafe impl Sync for AbortHandle {}

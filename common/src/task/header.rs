@@ -25,8 +25,25 @@ pub(crate) struct Header {
 #[repr(C)]
 pub(crate) struct FutureHeader {
     pub(crate) header: Header,
+    /// What the scheduler wants to know of it. Never written again.
+    pub(crate) tag: u32,
     /// Guarded by the lock of the registry's shard.
     pub(crate) links: UnsafeCell<Links>,
+    /// The task has entered the registry, and has a share of its scheduler since. The runner's to read and write:
+    /// whoever set RUNNING; in the end whoever frees the cell.
+    pub(crate) registered: UnsafeCell<bool>,
+}
+
+impl FutureHeader {
+    /// # Safety
+    ///
+    /// The caller runs the task, or frees it.
+    pub(crate) unsafe fn is_registered(&self) -> bool {
+        self.registered.with(|registered| {
+            // SAFETY: the field is the caller's.
+            unsafe { *registered }
+        })
+    }
 }
 
 /// How a step of the task ended.
@@ -64,7 +81,10 @@ pub(crate) struct Vtable {
 pub(crate) struct FutureVtable {
     /// Gives the task to its scheduler.
     pub(crate) schedule: unsafe fn(Runnable),
-    /// Takes the task out of its scheduler's registry. True if it was in, so that the registry's
-    /// reference is the caller's now.
+    /// Enters the task, which is not registered, into its scheduler's registry. False if that has been closed.
+    /// The caller runs the task.
+    pub(crate) register: unsafe fn(NonNull<Header>) -> bool,
+    /// Takes the task, which is registered, out of its scheduler's registry. True if it was still in, so that the
+    /// registry's reference is the caller's now.
     pub(crate) unregister: unsafe fn(NonNull<Header>) -> bool,
 }

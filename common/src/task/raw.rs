@@ -37,7 +37,7 @@ impl RawTask {
         unsafe { self.0.as_ref() }
     }
 
-    /// The links of a future's cell. `None` for a closure's.
+    /// The longer header of a future's cell. `None` for a closure's.
     pub(super) fn future_header<'a>(self) -> Option<&'a FutureHeader> {
         self.header().vtable.future?;
         // SAFETY: a cell whose vtable has a future part starts with a `FutureHeader` (`cell.rs`), of
@@ -90,17 +90,58 @@ impl RawTask {
             Stepped::Done { panicked } => {
                 self.complete(if panicked { RunOutcome::Panicked } else { RunOutcome::Finished })
             }
-            Stepped::Pending => match self.header().state.to_idle() {
-                ToIdle::Suspended => {
-                    self.release();
-                    RunOutcome::Suspended
-                }
-                ToIdle::Reschedule => {
-                    // SAFETY: the runner's reference goes into the new entry; NOTIFIED is set.
-                    RunOutcome::Yielded(unsafe { Runnable::from_raw_task(self) })
-                }
-                ToIdle::Cancel => self.cancel_running(),
-            },
+            Stepped::Pending => self.suspend(),
+        }
+    }
+
+    /// A poll returned pending.
+    fn suspend(self) -> RunOutcome {
+        let state = &self.header().state;
+        // Who has woken or aborted the task meanwhile has left a mark that only its next run takes away: it will not be
+        // suspended now.
+        let seen = state.load();
+        if !seen.is_notified() && !seen.is_cancelled() && !self.register() {
+            return self.cancel_running();
+        }
+        match state.to_idle() {
+            ToIdle::Suspended => {
+                self.release();
+                RunOutcome::Suspended
+            }
+            ToIdle::Reschedule => {
+                // SAFETY: the runner's reference goes into the new entry; NOTIFIED is set.
+                RunOutcome::Yielded(unsafe { Runnable::from_raw_task(self) })
+            }
+            ToIdle::Cancel => self.cancel_running(),
+        }
+    }
+
+    /// Sees to it that a future that is run by the caller is registered. False if it cannot be any more.
+    fn register(self) -> bool {
+        let (Some(head), Some(future)) = (self.future_header(), self.header().vtable.future) else {
+            unreachable!("a closure is never pending");
+        };
+        // SAFETY: RUNNING was set by the caller.
+        if unsafe { head.is_registered() } {
+            return true;
+        }
+        // SAFETY: a live cell of the vtable's type, not registered; the caller runs the task.
+        unsafe { (future.register)(self.0) }
+    }
+
+    /// Takes a future that is run by the caller out of the registry, if it was ever in.
+    fn unregister(self) {
+        let (Some(head), Some(future)) = (self.future_header(), self.header().vtable.future) else {
+            return;
+        };
+        // SAFETY: RUNNING was set by the caller.
+        if !unsafe { head.is_registered() } {
+            return;
+        }
+        // SAFETY: a live cell of the vtable's type, registered.
+        if unsafe { (future.unregister)(self.0) } {
+            // Not the last: the runner has its own.
+            self.release();
         }
     }
 
@@ -115,13 +156,7 @@ impl RawTask {
     /// The stage holds the output: hands it on and gives up the runner's reference.
     fn complete(self, outcome: RunOutcome) -> RunOutcome {
         let header = self.header();
-        if let Some(future) = header.vtable.future {
-            // SAFETY: a live cell of the vtable's type.
-            if unsafe { (future.unregister)(self.0) } {
-                // Not the last: the runner has its own.
-                self.release();
-            }
-        }
+        self.unregister();
         match header.state.to_complete() {
             // The cell may be gone from here on.
             ToComplete::Handed => outcome,

@@ -7,19 +7,27 @@
 //! | level | holds, for each size class | access |
 //! |---|---|---|
 //! | thread | up to two magazines of [`MAGAZINE`] cells | no lock, no atomic |
-//! | process | a depot of at most [`DEPOT_BYTES`] | a lock, once for a magazine |
-//! | global allocator | the rest | one allocation for a cell |
+//! | process | a depot: a region of [`REGION_BYTES`], and a list of free cells | a lock, once for a magazine |
+//! | global allocator | what goes beyond | one allocation for a cell |
 //!
 //! A thread exchanges one magazine at a time and keeps room for two, so that after an exchange at least [`MAGAZINE`]
 //! operations in either direction need no other. Cells that a worker frees come back this way to the threads that spawn.
 //!
-//! Each cell is an allocation of its own and can go back to the global allocator by itself: what does not fit into
-//! the depot does so at once. A thread that ends leaves its cells to the depot. So after a burst of any size there
-//! stay, for each class, the depot's [`DEPOT_BYTES`] and what the living threads' magazines hold (at most 80 KiB
-//! a thread over all classes). Memory in the depot is not given back while the process lives.
+//! # Why a region
 //!
-//! Classes are whole cache lines, and cells begin at one: the state word and a small closure arrive together, and no two
-//! tasks share a line. Larger cells, and models, use the global allocator alone.
+//! A cell should begin at a cache line: then the state word and a small closure arrive together, and no two tasks share
+//! a line. General allocators are bad at that (glibc takes 192 bytes and 190 ns for 64 aligned ones). So the first
+//! cells of a class come out of one allocation, which the depot keeps. It is touched as far as it is used. When
+//! more tasks are alive at once than it has room for, each further one is an ordinary allocation, aligned as such,
+//! and can go back by itself: the depot passes on what would make its list longer than the region has cells.
+//!
+//! # What stays
+//!
+//! After a burst of any size: for each class at most two times [`REGION_BYTES`] and the list of it in the depot (in all but
+//! strange orders of freeing one time), and what the living threads' magazines hold, at most 80 KiB a thread over
+//! all classes. A thread that ends leaves its cells to the depot. The depot keeps what it has while the process lives.
+//!
+//! Cells of more than [`CLASSES`] lines, and models, use the global allocator alone.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -27,7 +35,7 @@ use std::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{LOOM, Mutex};
 
 /// A cache line, in bytes.
@@ -39,8 +47,11 @@ const CLASSES: usize = 4;
 /// Cells that change places at a time.
 const MAGAZINE: usize = 64;
 
-/// The most that the depot of one class keeps.
-const DEPOT_BYTES: usize = 1 << 20;
+/// Memory of one class that is never given back.
+const REGION_BYTES: usize = 1 << 20;
+
+/// What a cell from outside of the region is aligned to: more costs extra in a general allocator.
+const ALIGN: usize = 16;
 
 /// A size class: so many cache lines, less one.
 #[derive(Clone, Copy)]
@@ -51,17 +62,25 @@ impl Class {
     const fn of(layout: Layout) -> Option<Self> {
         let lines = layout.size().div_ceil(LINE);
         // Interpreters and models find more mistakes where each cell is memory of its own.
-        if LOOM || cfg!(miri) || lines == 0 || lines > CLASSES || layout.align() > LINE {
+        if LOOM || cfg!(miri) || lines == 0 || lines > CLASSES || layout.align() > ALIGN {
             return None;
         }
         Some(Self(lines - 1))
     }
 
+    /// Bytes of a cell.
+    const fn size(self) -> usize {
+        LINE * (self.0 + 1)
+    }
+
+    /// How many cells the region has room for.
+    const fn region_cells(self) -> usize {
+        REGION_BYTES / self.size()
+    }
+
+    /// The layout of a cell from outside of the region.
     fn layout(self) -> Layout {
-        match Layout::from_size_align(LINE * (self.0 + 1), LINE) {
-            Ok(layout) => layout,
-            Err(_) => unreachable!("a few lines are no overflow"),
-        }
+        layout(self.size(), ALIGN)
     }
 
     fn depot(self) -> &'static Depot {
@@ -100,17 +119,24 @@ fn allocate_fresh(layout: Layout) -> NonNull<u8> {
     NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
-/// Memory that nobody uses, of a class's layout and from the global allocator.
+fn layout(size: usize, align: usize) -> Layout {
+    match Layout::from_size_align(size, align) {
+        Ok(layout) => layout,
+        Err(_) => unreachable!("the constants above make layouts"),
+    }
+}
+
+/// Memory for a cell of some class that nobody uses: a part of the class's region, or an allocation with the
+/// class's layout.
 struct Free(NonNull<u8>);
 
 // SAFETY: whoever has it owns the memory, which belongs to no thread.
 unsafe impl Send for Free {}
 
 impl Free {
-    /// Back to the global allocator.
-    fn dispose(self, class: Class) {
-        // SAFETY: by the invariant of `Free` it was allocated with the class's layout; it ends here.
-        unsafe { dealloc(self.0.as_ptr(), class.layout()) }
+    /// Takes the cells out of a part of a thread's stack.
+    fn all(cells: &[Cell<NonNull<u8>>]) -> impl Iterator<Item = Self> {
+        cells.iter().map(|cell| Self(cell.get()))
     }
 }
 
@@ -161,28 +187,30 @@ impl Stack {
     /// The stack is empty: gets a magazine from the depot, or a fresh cell.
     #[cold]
     fn refill(&self, class: Class) -> NonNull<u8> {
+        let mut len = 0;
         if open_stacks() {
-            let mut len = 0;
-            class.depot().take(|memory| {
+            class.depot().take(class, |memory| {
                 self.cells[len].set(memory.0);
                 len += 1;
             });
-            if len > 0 {
-                self.len.set(len - 1);
-                return self.cells[len - 1].get();
-            }
         }
-        allocate_fresh(class.layout())
+        match len.checked_sub(1) {
+            Some(last) => {
+                self.len.set(last);
+                self.cells[last].get()
+            }
+            None => allocate_fresh(class.layout()),
+        }
     }
 
     /// The stack is full: the magazine that was not used for longest goes to the depot.
     #[cold]
     fn make_room(&self, class: Class, memory: Free) {
         if !open_stacks() {
-            return memory.dispose(class);
+            return class.depot().put(class, [memory]);
         }
         if self.len.get() == self.limit.get() {
-            class.depot().put(class, self.cells[..MAGAZINE].iter().map(|cell| Free(cell.get())));
+            class.depot().put(class, Free::all(&self.cells[..MAGAZINE]));
             for (to, from) in self.cells.iter().zip(&self.cells[MAGAZINE..]) {
                 to.set(from.get());
             }
@@ -211,8 +239,8 @@ impl Drop for Leave {
                 stack.limit.set(0);
                 let class = Class(index);
                 let cells = &stack.cells[..stack.len.replace(0)];
-                for magazine in cells.chunks(MAGAZINE) {
-                    class.depot().put(class, magazine.iter().map(|cell| Free(cell.get())));
+                if !cells.is_empty() {
+                    class.depot().put(class, Free::all(cells));
                 }
             }
         });
@@ -221,44 +249,97 @@ impl Drop for Leave {
 
 /// The free cells of one class that no thread has.
 struct Depot {
-    /// How many are in, so that a look into an empty depot takes no lock.
-    len: AtomicUsize,
-    cells: Mutex<Vec<Free>>,
+    /// There is nothing to take, so that a look takes no lock.
+    is_empty: AtomicBool,
+    stock: Mutex<Stock>,
+}
+
+struct Stock {
+    free: Vec<Free>,
+    /// Made at the first use. Its first `carved` cells have been handed out, and are somewhere.
+    region: Option<Region>,
+    carved: usize,
+}
+
+/// [`REGION_BYTES`] that live as long as the process.
+struct Region(NonNull<u8>);
+
+// SAFETY: the memory belongs to no thread; its cells are handed out once each, under the depot's lock.
+unsafe impl Send for Region {}
+
+impl Stock {
+    const fn new() -> Self {
+        Self { free: Vec::new(), region: None, carved: 0 }
+    }
+
+    fn is_of_region(&self, memory: &Free) -> bool {
+        self.region.as_ref().is_some_and(|region| {
+            memory.0.addr().get().wrapping_sub(region.0.addr().get()) < REGION_BYTES
+        })
+    }
+
+    /// Hands out a magazine of the region's cells, or what is left of it.
+    fn carve(&mut self, class: Class, mut receive: impl FnMut(Free)) {
+        let region =
+            self.region.get_or_insert_with(|| Region(allocate_fresh(layout(REGION_BYTES, LINE))));
+        let end = class.region_cells().min(self.carved + MAGAZINE);
+        // The last one is used first: the addresses ascend.
+        for index in (self.carved..end).rev() {
+            // SAFETY: the region has room for so many cells.
+            receive(Free(unsafe { region.0.add(index * class.size()) }));
+        }
+        self.carved = end;
+    }
 }
 
 crate::sync::shared_static! {
     static DEPOTS: [CachePadded<Depot>; CLASSES] = [
-        CachePadded::new(Depot { len: AtomicUsize::new(0), cells: Mutex::new(Vec::new()) }),
-        CachePadded::new(Depot { len: AtomicUsize::new(0), cells: Mutex::new(Vec::new()) }),
-        CachePadded::new(Depot { len: AtomicUsize::new(0), cells: Mutex::new(Vec::new()) }),
-        CachePadded::new(Depot { len: AtomicUsize::new(0), cells: Mutex::new(Vec::new()) }),
+        CachePadded::new(Depot { is_empty: AtomicBool::new(false), stock: Mutex::new(Stock::new()) }),
+        CachePadded::new(Depot { is_empty: AtomicBool::new(false), stock: Mutex::new(Stock::new()) }),
+        CachePadded::new(Depot { is_empty: AtomicBool::new(false), stock: Mutex::new(Stock::new()) }),
+        CachePadded::new(Depot { is_empty: AtomicBool::new(false), stock: Mutex::new(Stock::new()) }),
     ];
 }
 
 impl Depot {
-    /// Takes a magazine in, as far as there is room. The rest goes to the global allocator.
-    fn put(&self, class: Class, mut magazine: impl ExactSizeIterator<Item = Free>) {
-        let capacity = DEPOT_BYTES / class.layout().size();
-        let mut cells = self.cells.lock();
-        let room = capacity - cells.len();
-        cells.extend(magazine.by_ref().take(room));
+    /// Takes cells in, no more than a stack has. Beyond its bound it passes on what the global allocator takes.
+    fn put(&self, class: Class, cells: impl IntoIterator<Item = Free>) {
+        // Freed without the lock.
+        let mut surplus = [const { None }; 2 * MAGAZINE];
+        let mut stock = self.stock.lock();
+        for (cell, surplus) in cells.into_iter().zip(&mut surplus) {
+            if stock.free.len() < class.region_cells() || stock.is_of_region(&cell) {
+                stock.free.push(cell);
+            } else {
+                *surplus = Some(cell);
+            }
+        }
         // Ordering: Relaxed, a hint for `take`, which decides under the lock.
-        self.len.store(cells.len(), Ordering::Relaxed);
-        drop(cells);
-        magazine.for_each(|memory| memory.dispose(class));
+        self.is_empty.store(stock.free.is_empty(), Ordering::Relaxed);
+        drop(stock);
+        for cell in surplus.into_iter().flatten() {
+            // SAFETY: not of the region, hence allocated with this layout; by the invariant of `Free`
+            // nobody uses it.
+            unsafe { dealloc(cell.0.as_ptr(), class.layout()) };
+        }
     }
 
-    /// Takes a magazine out, or what there is.
-    fn take(&self, receive: impl FnMut(Free)) {
+    /// Hands out a magazine, or what there is.
+    fn take(&self, class: Class, receive: impl FnMut(Free)) {
         // Ordering: Relaxed; see `put`.
-        if self.len.load(Ordering::Relaxed) == 0 {
+        if self.is_empty.load(Ordering::Relaxed) {
             return;
         }
-        let mut cells = self.cells.lock();
-        let rest = cells.len().saturating_sub(MAGAZINE);
-        cells.drain(rest..).for_each(receive);
+        let mut stock = self.stock.lock();
+        if stock.free.is_empty() {
+            stock.carve(class, receive);
+        } else {
+            let rest = stock.free.len().saturating_sub(MAGAZINE);
+            stock.free.drain(rest..).for_each(receive);
+        }
+        let is_empty = stock.free.is_empty() && stock.carved == class.region_cells();
         // Ordering: Relaxed; see `put`.
-        self.len.store(rest, Ordering::Relaxed);
+        self.is_empty.store(is_empty, Ordering::Relaxed);
     }
 }
 
@@ -270,48 +351,57 @@ mod tests {
 
     /// Four lines: no cell of this crate's unit tests is as large, so that the depot is this test's alone.
     type Cell256 = MaybeUninit<[u64; 32]>;
+    const CLASS: Class = Class(3);
 
     fn in_depot() -> usize {
-        DEPOTS[3].cells.lock().len()
+        CLASS.depot().stock.lock().free.len()
+    }
+
+    fn is_of_region(cell: &Free) -> bool {
+        CLASS.depot().stock.lock().is_of_region(cell)
+    }
+
+    /// Runs `f` on a thread of its own, with magazines of its own.
+    fn elsewhere<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> R {
+        thread::spawn(f).join().unwrap()
+    }
+
+    fn free(cells: Vec<Free>) {
+        for cell in cells {
+            // SAFETY: `allocate` has handed it out for this type, and nobody uses it.
+            unsafe { deallocate::<Cell256>(cell.0.cast()) };
+        }
     }
 
     #[test]
-    fn the_depot_is_bounded_and_a_thread_leaves_its_cells_to_it() {
-        let most = DEPOT_BYTES / 256;
-        let made = thread::spawn(move || {
-            (0..3 * most).map(|_| Free(allocate::<Cell256>().cast())).collect::<Vec<_>>()
+    fn what_stays_is_bounded_and_a_thread_leaves_its_cells_behind() {
+        let region = CLASS.region_cells();
+        let mut cells = elsewhere(move || {
+            (0..3 * region).map(|_| Free(allocate::<Cell256>().cast())).collect::<Vec<_>>()
         });
-        let made = made.join().unwrap();
-        assert!(made.iter().all(|cell| cell.0.addr().get().is_multiple_of(LINE)));
         assert_eq!(in_depot(), 0);
-        let few = MAGAZINE + 7;
-        let (few, many) = {
-            let mut many = made;
-            (many.split_off(many.len() - few), many)
-        };
-        let free = |cells: Vec<Free>| {
-            for cell in cells {
-                // SAFETY: `allocate` has handed it out for this type, and nobody uses it.
-                unsafe { deallocate::<Cell256>(cell.0.cast()) };
-            }
-        };
-        let count = few.len();
-        thread::spawn(move || {
+        let addresses: std::collections::BTreeSet<_> = cells.iter().map(|cell| cell.0).collect();
+        assert_eq!(addresses.len(), 3 * region, "no cell is handed out twice");
+        let others = cells.split_off(region);
+        assert!(cells.iter().all(is_of_region), "the region is used up first");
+        assert!(cells.iter().all(|cell| cell.0.addr().get().is_multiple_of(LINE)));
+        assert!(!others.iter().any(is_of_region));
+
+        let few = cells.split_off(region - MAGAZINE - 7);
+        elsewhere(|| {
             free(few);
             assert_eq!(in_depot(), 0, "they are in the thread's own magazines");
-        })
-        .join()
-        .unwrap();
-        assert_eq!(in_depot(), count, "what the thread had left");
-        thread::spawn(move || free(many)).join().unwrap();
-        assert_eq!(in_depot(), most);
-        thread::spawn(move || {
-            let cell = allocate::<Cell256>();
-            assert_eq!(in_depot(), most - MAGAZINE, "a magazine at a time");
-            free(vec![Free(cell.cast())]);
-        })
-        .join()
-        .unwrap();
-        assert_eq!(in_depot(), most);
+        });
+        assert_eq!(in_depot(), MAGAZINE + 7, "what the thread had left");
+        elsewhere(|| free(others));
+        assert_eq!(in_depot(), region, "the others went back to the allocator");
+        elsewhere(|| free(cells));
+        assert_eq!(in_depot(), 2 * region - MAGAZINE - 7, "the region's cells stay");
+        elsewhere(|| {
+            let before = in_depot();
+            let cell = Free(allocate::<Cell256>().cast());
+            assert_eq!(in_depot(), before - MAGAZINE, "a magazine at a time");
+            free(vec![cell]);
+        });
     }
 }

@@ -1,10 +1,10 @@
-//! The futures that an executor has accepted and not finished.
+//! The futures of an executor that have been suspended and are not finished.
 //!
-//! A closure waits in a queue until it runs, so that a shutdown finds it there. A suspended future is in no
-//! queue: only wakers point to it, and those may be anywhere. Without the registry a shutdown could not
-//! cancel it, and its handle would wait for ever.
+//! A task that has not been suspended yet waits in a queue, or is run by a worker, so that a shutdown finds it there. A
+//! suspended future is in no queue: only wakers point to it, and those may be anywhere. Without the registry a shutdown
+//! could not cancel it, and its handle would wait for ever.
 //!
-//! The list is intrusive, so that registering allocates nothing.
+//! A future enters before its first suspension and leaves when it is done (`future.rs`). The list is intrusive, so that registering allocates nothing.
 
 use crossbeam_utils::CachePadded;
 
@@ -12,7 +12,7 @@ use super::raw::RawTask;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
-/// The futures of one executor or role, each with one reference.
+/// The futures of one executor or role that have been suspended and are not done, each with one reference.
 #[derive(Debug)]
 pub struct TaskRegistry {
     shards: Box<[CachePadded<Mutex<Shard>>]>,
@@ -30,20 +30,19 @@ struct Shard {
 }
 
 // SAFETY: a `RawTask` in a shard owns a reference of a cell whose shared parts may be used from any
-// thread; work and output are `Send` by the bounds of `future_task`.
+// thread; the registry never touches work or output.
 unsafe impl Send for Shard {}
 
 /// A task's place in its shard.
 #[derive(Debug)]
 pub(crate) struct Links {
-    linked: bool,
     previous: Option<RawTask>,
     next: Option<RawTask>,
 }
 
 impl Links {
     pub(super) const fn new() -> Self {
-        Self { linked: false, previous: None, next: None }
+        Self { previous: None, next: None }
     }
 }
 
@@ -75,7 +74,7 @@ impl TaskRegistry {
         &self.shards[task.header().id.as_u64() as usize % self.shards.len()]
     }
 
-    /// Takes in a task that nobody else knows yet. False if the registry has been closed.
+    /// Takes in a task that is not in, with a reference of its own. False if the registry has been closed.
     pub(super) fn insert(&self, task: RawTask) -> bool {
         let mut shard = self.shard(task).lock();
         if shard.closed {
@@ -84,9 +83,7 @@ impl TaskRegistry {
         task.header().state.add_reference();
         let head = shard.head.replace(task);
         // SAFETY: the shard is locked.
-        unsafe {
-            with_links(task, |links| *links = Links { linked: true, previous: None, next: head })
-        };
+        unsafe { with_links(task, |links| *links = Links { previous: None, next: head }) };
         if let Some(head) = head {
             // SAFETY: the shard is locked.
             unsafe { with_links(head, |links| links.previous = Some(task)) };
@@ -141,13 +138,11 @@ impl Shard {
     fn unlink(&mut self, task: RawTask) -> bool {
         // SAFETY: the shard is locked, since it is borrowed mutably.
         let links = unsafe { with_links(task, |links| std::mem::replace(links, Links::new())) };
-        if !links.linked {
-            return false;
-        }
         match links.previous {
             // SAFETY: as above.
             Some(previous) => unsafe { with_links(previous, |l| l.next = links.next) },
-            None => self.head = links.next,
+            None if self.head == Some(task) => self.head = links.next,
+            None => return false,
         }
         if let Some(next) = links.next {
             // SAFETY: as above.

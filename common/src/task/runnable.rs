@@ -15,7 +15,7 @@ use super::raw::RawTask;
 #[must_use = "dropping a Runnable cancels its task"]
 pub struct Runnable(RawTask);
 
-// SAFETY: a closure or future of a queued task is `Send` by the bounds of the constructors in `cell.rs`,
+// SAFETY: a closure or future of a queued task is `Send` by the bounds of the constructors (`closure.rs`, `future.rs`),
 // and so is its output; the cell's shared parts are atomics and fields that the state word guards.
 unsafe impl Send for Runnable {}
 
@@ -71,6 +71,11 @@ impl Runnable {
     /// The task's id.
     pub fn id(&self) -> TaskId {
         self.0.header().id
+    }
+
+    /// What [`local_future_task`](super::local_future_task) was given; zero for other tasks.
+    pub fn tag(&self) -> u32 {
+        self.0.future_header().map_or(0, |future| future.tag)
     }
 
     /// Gives a future's task to its scheduler.

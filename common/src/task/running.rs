@@ -11,6 +11,7 @@ use super::id::{DomainId, TaskId};
 
 crate::sync::thread_local! {
     static DOMAIN: Cell<DomainId> = const { Cell::new(DomainId::NONE) };
+    static OWN_DOMAIN: Cell<DomainId> = const { Cell::new(DomainId::NONE) };
     static TOP: Cell<*const Frame> = const { Cell::new(ptr::null()) };
 }
 
@@ -85,6 +86,17 @@ pub fn current_task() -> Option<TaskId> {
 /// The domain that the calling thread belongs to; [`DomainId::NONE`] outside of executors.
 pub fn current_domain() -> DomainId {
     DOMAIN.try_with(Cell::get).unwrap_or(DomainId::NONE)
+}
+
+/// Whether the calling thread may run tasks of `domain` in place.
+pub(super) fn is_in_domain(domain: DomainId) -> bool {
+    let is_it = |current: &Cell<DomainId>| current.get() == domain;
+    DOMAIN.try_with(is_it).unwrap_or(false) || OWN_DOMAIN.try_with(is_it).unwrap_or(false)
+}
+
+/// Makes the calling thread the only member of `domain`, besides the one that it shares with others.
+pub fn enter_own_domain(domain: DomainId) {
+    OWN_DOMAIN.with(|current| current.set(domain));
 }
 
 /// Makes the calling thread a member of `domain`, whose unclaimed panics go to `on_panic`. A worker says

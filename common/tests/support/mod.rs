@@ -11,6 +11,7 @@ use std::{future::Future, pin::Pin, task::Poll, thread};
 use executor_common::sync::{Arc, Counter};
 use executor_common::{
     DomainId, JoinHandle, PanicHook, Runnable, Schedule, TaskPanic, TaskRegistry, enter_domain,
+    future_task,
 };
 
 /// How long a test may take before it counts as hanging.
@@ -83,6 +84,21 @@ impl Schedule for Queue {
     fn registry(&self) -> &TaskRegistry {
         &self.registry
     }
+}
+
+/// A future's task. The test keeps `scheduler` until nobody runs the task any more.
+pub(crate) fn future_on<F, S>(
+    scheduler: &Arc<S>,
+    domain: DomainId,
+    future: F,
+) -> (Runnable, JoinHandle<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    S: Schedule,
+{
+    // SAFETY: the tests do as the line above says.
+    unsafe { future_task(domain, future, scheduler) }
 }
 
 /// The panics that no handle took, as text.

@@ -52,7 +52,7 @@ impl Latch {
         let state = unsafe { &(*this).state };
         // Ordering: Release pairs with the Acquire in `is_set`. The swap is the last access.
         if state.swap(SET, Ordering::Release) == SLEEPING {
-            shared.remotes[owner].fork_unparker.unpark();
+            shared.remote(owner).fork_unparker.unpark();
         }
     }
 }

@@ -61,6 +61,7 @@ where
                 break;
             }
             worker.counters().steals.add_owned(1);
+            worker.counters().stolen.add_owned(1);
             worker.forks.execute_stolen(worker, loot);
             round = 0;
         } else if round >= WAIT_ROUNDS {
@@ -77,7 +78,7 @@ where
 /// A job that the thief of the awaited one has forked. More insistent from round to round; in the last one it is the look
 /// before the sleep, as `Worker::is_work_left` is for an idle worker.
 fn loot_of(worker: &Worker, thief: usize, round: u32) -> Option<JobRef> {
-    let remote = &worker.shared().remotes[thief];
+    let remote = &worker.shared().remote(thief);
     let is_last = round >= WAIT_ROUNDS;
     if round == ASK_ROUND {
         remote.private.ask_for(worker.index());
@@ -120,6 +121,6 @@ fn give_back(worker: &Worker, job: JobRef) {
     // SAFETY: shared, and in this worker's hands unrun.
     let owner = unsafe { job.owner() };
     shared.returned.put(job);
-    shared.remotes[owner].fork_unparker.unpark();
+    shared.remote(owner).fork_unparker.unpark();
     shared.sleep.notify();
 }

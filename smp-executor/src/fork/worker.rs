@@ -100,7 +100,7 @@ impl Forks {
 
         let shared = worker.shared();
         for waiter in waiters {
-            shared.remotes[waiter].fork_unparker.unpark();
+            shared.remote(waiter).fork_unparker.unpark();
         }
         if self.jobs.len() > 0 {
             shared.sleep.notify();

@@ -41,8 +41,8 @@ impl Worker {
     }
 
     fn sweep(&self) -> Option<Found> {
-        let remotes = &self.shared.remotes;
-        if let Some(task) = remotes[self.index].mailbox.take() {
+        let remotes = self.shared.remotes();
+        if let Some(task) = self.remote().own.take() {
             return Some(Found::Task(task));
         }
         if let Some(task) = self.shared.inbox.take(Priority::High) {
@@ -66,6 +66,7 @@ impl Worker {
                 counters.steal_attempts.add_owned(1);
                 if let Some(job) = remote.jobs.steal() {
                     counters.steals.add_owned(1);
+                    counters.stolen.add_owned(1);
                     return Some(Found::Job(job));
                 }
             }
@@ -73,6 +74,7 @@ impl Worker {
                 counters.steal_attempts.add_owned(1);
                 if let Some(task) = remote.tasks.shared().steal_half(self.tasks.shared()) {
                     counters.steals.add_owned(1);
+                    counters.stolen.add_owned(1 + self.tasks.shared().len() as u64);
                     return Some(Found::Task(task));
                 }
             }
@@ -85,7 +87,7 @@ impl Worker {
 
     /// Takes something private from somebody who has not heard the question.
     fn seize(&self) -> Option<Found> {
-        let workers = self.shared.remotes.len();
+        let workers = self.shared.remotes().len();
         let start = self.next_random() as usize % workers;
         let found = (0..workers).find_map(|offset| {
             let victim = (start + offset) % workers;
@@ -93,15 +95,16 @@ impl Worker {
                 return None;
             }
             let job = self.shared.seize_from(victim).map(Found::Job);
-            job.or_else(|| self.shared.remotes[victim].tasks.seize(&self.tasks).map(Found::Task))
+            job.or_else(|| self.shared.remote(victim).tasks.seize(&self.tasks).map(Found::Task))
         })?;
         self.counters().steals.add_owned(1);
+        self.counters().stolen.add_owned(1 + self.tasks.shared().len() as u64);
         Some(found)
     }
 
     /// The look before the sleep.
     pub(super) fn is_work_left(&self, others: Others) -> bool {
-        if self.shared.lifecycle.phase() == Phase::Stopping || !self.remote().mailbox.is_empty() {
+        if self.shared.lifecycle.phase() == Phase::Stopping || !self.remote().own.is_empty() {
             return true;
         }
         self.shared.ask_everybody(self.index());
@@ -117,8 +120,12 @@ impl Worker {
             && !others.searching
             && self.shared.lifecycle.phase() == Phase::Draining
             && self.shared.registry.is_empty()
-            && self.shared.remotes.iter().all(|remote| remote.mailbox.is_empty())
-            && self.shared.sleep.asleep() == self.shared.remotes.len();
+            && self
+                .shared
+                .remotes()
+                .iter()
+                .all(|remote| remote.own.is_empty() && !remote.own.has_live_futures())
+            && self.shared.sleep.is_everybody_asleep();
         if drained {
             self.shared.stop();
         }

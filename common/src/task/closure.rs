@@ -1,0 +1,146 @@
+//! A task made from a closure.
+
+use std::mem;
+use std::ptr::NonNull;
+
+use super::cell::{Stage, StageCell, TaskCell, cancel, cell, drop_output, free, header};
+use super::cell::{take_output, task, with_stage};
+use super::error::Failure;
+use super::header::{Header, Stepped, Vtable};
+use super::id::{DomainId, TaskId};
+use super::join::JoinHandle;
+use super::recycle;
+use super::runnable::Runnable;
+use crate::panic::caught;
+use crate::sync::UnsafeCell;
+
+/// A closure's cell: no scheduler, no links; it is queued once.
+#[repr(C)]
+struct ClosureCell<F, T> {
+    header: Header,
+    stage: StageCell<F, T>,
+}
+
+/// Makes a task from a closure: at most one allocation.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{DomainId, closure_task};
+///
+/// let (runnable, handle) = closure_task(DomainId::unique(), || 6 * 7);
+/// runnable.run();
+/// assert_eq!(handle.join().unwrap(), 42);
+/// ```
+pub fn closure_task<F, T>(domain: DomainId, f: F) -> (Runnable, JoinHandle<T>)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    // SAFETY: the bounds say that what the closure captures lives as long as anybody could want.
+    unsafe { scoped_closure_task(domain, f) }
+}
+
+/// As [`closure_task`], for a closure that borrows.
+///
+/// # Safety
+///
+/// What `F` and `T` borrow stays alive and borrowed until the handle has reported completion, or until both
+/// the `Runnable` and the handle are gone.
+pub unsafe fn scoped_closure_task<F, T>(domain: DomainId, f: F) -> (Runnable, JoinHandle<T>)
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    task(ClosureCell::<F, T> {
+        header: header(const { &closure_vtable::<F, T>() }, domain),
+        stage: UnsafeCell::new(Stage::Work(f)),
+    })
+}
+
+/// Takes the closure back out of a task that was never queued.
+///
+/// # Safety
+///
+/// `runnable` and `handle` come from one call of [`closure_task`] with this very `F`, and nothing else
+/// has been done with either.
+pub unsafe fn reclaim_closure<F, T>(runnable: Runnable, handle: JoinHandle<T>) -> F {
+    let cell = runnable.into_raw().cast::<ClosureCell<F, T>>();
+    mem::forget(handle);
+    // SAFETY: the two came as a pair, so that no third reference exists; `F` and `T` are the cell's
+    // types by the caller's promise. What is read is not used in its old place any more.
+    let moved = unsafe { cell.read() };
+    // SAFETY: `task` made it of this type; the value has been moved out.
+    unsafe { recycle::deallocate(cell) };
+    match moved.stage.into_inner() {
+        Stage::Work(f) => f,
+        Stage::Output(_) | Stage::Gone => unreachable!("the task was never queued"),
+    }
+}
+
+const fn closure_vtable<F, T>() -> Vtable
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    Vtable {
+        step: step_closure::<F, T>,
+        cancel: cancel::<ClosureCell<F, T>>,
+        take_output: take_output::<ClosureCell<F, T>>,
+        drop_output: drop_output::<ClosureCell<F, T>>,
+        free: free::<ClosureCell<F, T>>,
+        future: None,
+    }
+}
+
+// SAFETY: `repr(C)` with a header first; the vtable has no part for futures.
+unsafe impl<F, T> TaskCell for ClosureCell<F, T> {
+    type Work = F;
+    type Output = T;
+
+    fn id(&self) -> TaskId {
+        self.header.id
+    }
+
+    fn stage(&self) -> &StageCell<F, T> {
+        &self.stage
+    }
+}
+
+unsafe fn step_closure<F, T>(task: NonNull<Header>) -> Stepped
+where
+    F: FnOnce() -> T,
+{
+    // SAFETY: the vtable belongs to this type of cell; the runner holds a reference.
+    let cell = unsafe { cell::<ClosureCell<F, T>>(task) };
+    // SAFETY: the caller owns the stage.
+    let taken = unsafe { with_stage(cell, |stage| mem::replace(stage, Stage::Gone)) };
+    let Stage::Work(f) = taken else { unreachable!("a closure runs once") };
+    let output = caught(f).map_err(|payload| Failure::panic(cell.id(), payload));
+    let panicked = output.is_err();
+    // SAFETY: the caller owns the stage.
+    unsafe { with_stage(cell, |stage| *stage = Stage::Output(output)) };
+    Stepped::Done { panicked }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn closure_cell<F: FnOnce() -> T, T>(_: &F) -> usize {
+        size_of::<ClosureCell<F, T>>()
+    }
+
+    #[test]
+    fn a_small_closure_fills_one_cache_line() {
+        let (word, pair) = (7_usize, [7_usize; 2]);
+        let shared = std::sync::Arc::new(7_usize);
+        assert_eq!(closure_cell(&|| ()), 64);
+        assert_eq!(closure_cell(&move || word), 64);
+        assert_eq!(closure_cell(&move || assert_eq!(word, 7)), 64);
+        assert_eq!(closure_cell(&move || *shared), 64);
+        assert_eq!(closure_cell(&move || Box::new(word)), 64);
+        assert_eq!(closure_cell(&move || drop(Box::new(pair))), 72);
+        assert_eq!(closure_cell(&move || [word; 2]), 72);
+    }
+}

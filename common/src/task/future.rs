@@ -1,0 +1,257 @@
+//! A task made from a future.
+//!
+//! # When a task is registered
+//!
+//! A suspended future is known to nobody but its wakers. Before it is suspended for the first time it therefore takes two
+//! things: a place in its scheduler's registry, where a shutdown finds it, and a share of the scheduler, which its wakers
+//! call. It keeps the place until it is done and the share until its cell is freed. A future that is ready at its first
+//! poll, or yields and is ready then, takes neither: whoever has its `Runnable` finds it, and keeps the scheduler alive.
+//!
+//! Both are taken before the transition that gives RUNNING up. A wake-up or an abort that comes later meets a registered
+//! task; one that comes earlier leaves a mark, and the task is not suspended. Only a suspended task calls its scheduler.
+//! If the registry has been closed by then, the task is cancelled where it would have been suspended.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
+
+use super::cell::{Stage, StageCell, TaskCell, cancel, cell, drop_output, finish_work, free};
+use super::cell::{header, take_output, task, with_stage};
+use super::error::Failure;
+use super::header::{FutureHeader, FutureVtable, Header, Stepped, Vtable};
+use super::id::{DomainId, TaskId};
+use super::join::JoinHandle;
+use super::raw::RawTask;
+use super::registry::{Links, TaskRegistry};
+use super::runnable::Runnable;
+use super::waker::BorrowedWaker;
+use crate::panic::caught;
+use crate::sync::{Arc, UnsafeCell};
+
+/// Where a woken future goes.
+pub trait Schedule: Send + Sync + 'static {
+    /// Queues the task. Called from any thread, also after the executor's end; a scheduler that runs
+    /// nothing any more drops `task`, which cancels it.
+    fn schedule(&self, task: Runnable);
+
+    /// Where the scheduler's futures are registered.
+    fn registry(&self) -> &TaskRegistry;
+}
+
+/// A future's cell.
+#[repr(C)]
+struct FutureCell<F: Future, S> {
+    head: FutureHeader,
+    /// From `Arc::as_ptr`. Alive while somebody runs the task (promise of [`future_task`]'s caller), and from
+    /// registration on, since the cell has a share then.
+    scheduler: NonNull<S>,
+    stage: StageCell<F, F::Output>,
+}
+
+/// Makes a task from a future: at most one allocation.
+///
+/// When the task is about to be suspended for the first time it enters the scheduler's registry; if that has been closed,
+/// the task is cancelled instead.
+///
+/// # Safety
+///
+/// Whoever runs the task keeps an `Arc` of `scheduler` alive meanwhile: each caller of [`Runnable::run`] until that
+/// returns, and each thread that has entered `domain` until it leaves it, since it may run the task from
+/// [`JoinHandle::join`]. After the first [`RunOutcome::Suspended`](super::RunOutcome::Suspended) the task sees to it itself.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+/// use executor_common::sync::Arc;
+/// use executor_common::{DomainId, Runnable, Schedule, TaskRegistry, future_task};
+///
+/// /// Runs its tasks on whichever thread receives them.
+/// struct Queue {
+///     ready: mpsc::Sender<Runnable>,
+///     registry: TaskRegistry,
+/// }
+///
+/// impl Schedule for Queue {
+///     fn schedule(&self, task: Runnable) {
+///         // Where nobody receives any more, the task comes back in the error and is cancelled.
+///         let _ = self.ready.send(task);
+///     }
+///     fn registry(&self) -> &TaskRegistry {
+///         &self.registry
+///     }
+/// }
+///
+/// let (ready, tasks) = mpsc::channel();
+/// let queue = Arc::new(Queue { ready, registry: TaskRegistry::new(1) });
+/// // SAFETY: `queue` lives to the end of this function, which runs the task; no thread enters the domain.
+/// let (runnable, handle) = unsafe { future_task(DomainId::unique(), async { 6 * 7 }, &queue) };
+/// queue.schedule(runnable);
+/// tasks.recv().unwrap().run();
+/// assert_eq!(handle.join().unwrap(), 42);
+/// ```
+pub unsafe fn future_task<F, S>(
+    domain: DomainId,
+    future: F,
+    scheduler: &Arc<S>,
+) -> (Runnable, JoinHandle<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    S: Schedule,
+{
+    // SAFETY: what the bounds say goes beyond what is asked for here, and the rest is the caller's promise.
+    unsafe { local_future_task(domain, future, scheduler, 0) }
+}
+
+/// As [`future_task`], for a future that need not be `Send`. The scheduler finds `tag` at each
+/// [`Runnable`] of the task.
+///
+/// # Safety
+///
+/// As for [`future_task`]. Besides, unless the future and its output are `Send`, all `Runnable`s of the task are run,
+/// cancelled or dropped on the calling thread: no other thread is in `domain`, and the scheduler, its end included,
+/// gives them to nobody else.
+pub unsafe fn local_future_task<F, S>(
+    domain: DomainId,
+    future: F,
+    scheduler: &Arc<S>,
+    tag: u32,
+) -> (Runnable, JoinHandle<F::Output>)
+where
+    F: Future + 'static,
+    F::Output: 'static,
+    S: Schedule,
+{
+    let scheduler = Arc::as_ptr(scheduler).cast_mut();
+    // SAFETY: an `Arc` has an address.
+    let scheduler = unsafe { NonNull::new_unchecked(scheduler) };
+    task(FutureCell {
+        head: FutureHeader {
+            header: header(const { &future_vtable::<F, S>() }, domain),
+            tag,
+            links: UnsafeCell::new(Links::new()),
+            registered: UnsafeCell::new(false),
+        },
+        scheduler,
+        stage: UnsafeCell::new(Stage::Work(future)),
+    })
+}
+
+const fn future_vtable<F, S>() -> Vtable
+where
+    F: Future + 'static,
+    F::Output: 'static,
+    S: Schedule,
+{
+    Vtable {
+        step: step_future::<F, S>,
+        cancel: cancel::<FutureCell<F, S>>,
+        take_output: take_output::<FutureCell<F, S>>,
+        drop_output: drop_output::<FutureCell<F, S>>,
+        free: free_future::<F, S>,
+        future: Some(
+            const {
+                &FutureVtable {
+                    schedule: schedule::<F, S>,
+                    register: register::<F, S>,
+                    unregister: unregister::<F, S>,
+                }
+            },
+        ),
+    }
+}
+
+// SAFETY: `repr(C)` with a future's header first, which starts with a header.
+unsafe impl<F: Future, S> TaskCell for FutureCell<F, S> {
+    type Work = F;
+    type Output = F::Output;
+
+    fn id(&self) -> TaskId {
+        self.head.header.id
+    }
+
+    fn stage(&self) -> &StageCell<F, F::Output> {
+        &self.stage
+    }
+}
+
+unsafe fn step_future<F, S>(task: NonNull<Header>) -> Stepped
+where
+    F: Future,
+{
+    // SAFETY: the vtable belongs to this type of cell; the runner holds a reference.
+    let cell = unsafe { cell::<FutureCell<F, S>>(task) };
+    // SAFETY: the runner keeps its reference until this poll has returned.
+    let waker = unsafe { BorrowedWaker::new(task) };
+    let poll = |stage: &mut Stage<F, F::Output>| {
+        let Stage::Work(future) = stage else { unreachable!("a finished future is not polled") };
+        // SAFETY: the future stays where it is, in its cell on the heap, until it is dropped there.
+        let future = unsafe { Pin::new_unchecked(future) };
+        caught(|| future.poll(&mut Context::from_waker(&waker)))
+    };
+    // SAFETY: the caller owns the stage.
+    let output = match unsafe { with_stage(cell, poll) } {
+        Ok(Poll::Pending) => return Stepped::Pending,
+        Ok(Poll::Ready(output)) => Ok(output),
+        Err(payload) => Err(Failure::panic(cell.id(), payload)),
+    };
+    // SAFETY: the caller owns the stage.
+    let panicked = unsafe { finish_work(cell, output) };
+    Stepped::Done { panicked }
+}
+
+unsafe fn free_future<F: Future, S>(task: NonNull<Header>) {
+    // SAFETY: the vtable belongs to this type of cell, which is freed below.
+    let cell = unsafe { cell::<FutureCell<F, S>>(task) };
+    let scheduler = cell.scheduler;
+    // SAFETY: nobody else is left.
+    let registered = unsafe { cell.head.is_registered() };
+    // SAFETY: the caller's promises are passed on.
+    unsafe { free::<FutureCell<F, S>>(task) };
+    if registered {
+        // SAFETY: the cell's share, taken in `register`; the pointer is that of an `Arc`.
+        unsafe { Arc::decrement_strong_count(scheduler.as_ptr()) };
+    }
+}
+
+unsafe fn schedule<F: Future, S: Schedule>(task: Runnable) {
+    let raw = task.as_raw_task();
+    // The cell's share keeps the scheduler alive, and the entry may be run and the cell freed before
+    // `schedule` returns; a reference of our own keeps the cell.
+    raw.header().state.add_reference();
+    // SAFETY: the vtable belongs to this type of cell; the reference lives to the end of this function.
+    let cell = unsafe { cell::<FutureCell<F, S>>(raw.as_ptr()) };
+    // SAFETY: the task has been suspended, so that it is registered and has a share.
+    let scheduler = unsafe { cell.scheduler.as_ref() };
+    scheduler.schedule(task);
+    raw.release();
+}
+
+unsafe fn register<F: Future, S: Schedule>(task: NonNull<Header>) -> bool {
+    // SAFETY: the vtable belongs to this type of cell; the caller holds a reference.
+    let cell = unsafe { cell::<FutureCell<F, S>>(task) };
+    // SAFETY: the caller runs the task, and by the promise of `future_task` it keeps the scheduler alive.
+    let scheduler = unsafe { cell.scheduler.as_ref() };
+    // SAFETY: the cell is live.
+    if !scheduler.registry().insert(unsafe { RawTask::new(task) }) {
+        return false;
+    }
+    // SAFETY: the pointer is that of an `Arc`, which is alive as above.
+    unsafe { Arc::increment_strong_count(cell.scheduler.as_ptr()) };
+    cell.head.registered.with_mut(|registered| {
+        // SAFETY: the field is the runner's, and the caller is that.
+        unsafe { *registered = true }
+    });
+    true
+}
+
+unsafe fn unregister<F: Future, S: Schedule>(task: NonNull<Header>) -> bool {
+    // SAFETY: the vtable belongs to this type of cell; the caller holds a reference.
+    let cell = unsafe { cell::<FutureCell<F, S>>(task) };
+    // SAFETY: the task is registered and has a share.
+    let scheduler = unsafe { cell.scheduler.as_ref() };
+    // SAFETY: the cell is live.
+    scheduler.registry().remove(unsafe { RawTask::new(task) })
+}

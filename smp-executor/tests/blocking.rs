@@ -1,0 +1,205 @@
+//! Workers that wait do not take the pool's parallelism with them.
+
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+
+use smp_executor::{JoinHandle, SmpExecutor, blocking, current_worker, spawn};
+use support::{pool, watched};
+
+#[test]
+fn tasks_that_all_wait_for_queued_tasks_finish() {
+    watched(|| {
+        for workers in [1, 2, 4] {
+            let executor = pool(workers);
+            let barrier = Arc::new(Barrier::new(workers));
+            let waiting: Vec<JoinHandle<usize>> = (0..workers)
+                .map(|index| {
+                    let barrier = Arc::clone(&barrier);
+                    executor.spawn(move || {
+                        let queued = spawn(move || index);
+                        // Now each worker has such a task, and none is left.
+                        barrier.wait();
+                        queued.join().unwrap()
+                    })
+                })
+                .collect();
+            for (index, handle) in waiting.into_iter().enumerate() {
+                assert_eq!(handle.join().unwrap(), index);
+            }
+        }
+    });
+}
+
+/// Each worker blocks in a way that only another task ends, and that other task is queued behind it.
+fn all_workers_block(executor: &SmpExecutor, workers: usize) {
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::channel()).unzip();
+    let waiting: Vec<JoinHandle<usize>> = receivers
+        .into_iter()
+        .map(|receiver| executor.spawn(move || blocking(|| receiver.recv()).unwrap()))
+        .collect();
+    for (index, sender) in senders.into_iter().enumerate() {
+        drop(executor.spawn(move || sender.send(index)));
+    }
+    for (index, handle) in waiting.into_iter().enumerate() {
+        assert_eq!(handle.join().unwrap(), index);
+    }
+}
+
+#[test]
+fn queued_work_goes_on_while_all_workers_block() {
+    watched(|| {
+        for workers in [1, 2, 3] {
+            let executor = pool(workers);
+            for _ in 0..50 {
+                all_workers_block(&executor, workers);
+            }
+            let metrics = executor.metrics();
+            assert_eq!(metrics.uncompensated_blocks, 0);
+            assert!(metrics.workers.len() <= 2 * workers, "no more spares than blocked workers");
+        }
+    });
+}
+
+/// What only a private task could end: the blocked worker's own queue is opened to others.
+#[test]
+fn what_a_blocked_worker_has_queued_is_run_by_others() {
+    watched(|| {
+        let executor = pool(1);
+        let outer = executor.spawn(|| {
+            let (sender, receiver) = mpsc::channel();
+            drop(spawn(move || sender.send(current_worker())));
+            (current_worker(), blocking(|| receiver.recv()).unwrap())
+        });
+        let (outer, inner) = outer.join().unwrap();
+        assert_ne!(outer, inner);
+        // Also what it queues while it blocks.
+        let nested = executor.spawn(|| {
+            blocking(|| {
+                let (sender, receiver) = mpsc::channel();
+                drop(spawn(move || sender.send(7)));
+                receiver.recv().unwrap()
+            })
+        });
+        assert_eq!(nested.join().unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_join_that_blocks_is_compensated() {
+    watched(|| {
+        let executor = pool(1);
+        let (begun, has_begun) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel::<()>();
+        // A future that has begun and waits for a queued task cannot be run in place.
+        let receiver = Mutex::new(receiver);
+        let awaited = executor.spawn_future(async move {
+            let ready = spawn(move || receiver.lock().unwrap().recv().is_ok());
+            begun.send(()).unwrap();
+            ready.await.unwrap()
+        });
+        has_begun.recv().unwrap();
+        let joining = executor.spawn(move || awaited.join().unwrap());
+        sender.send(()).unwrap();
+        assert!(joining.join().unwrap());
+    });
+}
+
+#[test]
+fn spares_are_bounded_and_reported() {
+    watched(|| {
+        let executor =
+            SmpExecutor::builder().workers(1).max_compensating_threads(2).build().unwrap();
+        let gate = Arc::new(Barrier::new(4));
+        let blocked: Vec<_> = (0..3)
+            .map(|_| {
+                let gate = Arc::clone(&gate);
+                executor.spawn(move || blocking(|| gate.wait().is_leader()))
+            })
+            .collect();
+        // The worker and both spares block, and there is nobody left.
+        while executor.metrics().uncompensated_blocks == 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(executor.metrics().compensating_threads, 2);
+        gate.wait();
+        for handle in blocked {
+            handle.join().unwrap();
+        }
+        // Those who are surplus go out of play.
+        while executor.metrics().compensating_threads > 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(executor.metrics().workers.len(), 3);
+    });
+}
+
+#[test]
+fn a_pool_ends_while_workers_block() {
+    watched(|| {
+        for drops in [false, true] {
+            let executor = pool(2);
+            let (sender, receiver) = mpsc::channel::<()>();
+            let (begun, has_begun) = mpsc::channel();
+            let blocked = executor.spawn(move || {
+                blocking(|| {
+                    begun.send(()).unwrap();
+                    receiver.recv().is_err()
+                })
+            });
+            has_begun.recv().unwrap();
+            let ending = std::thread::spawn(move || {
+                if drops { drop(executor) } else { assert!(executor.shutdown().is_clean()) }
+            });
+            drop(sender);
+            ending.join().unwrap();
+            assert!(blocked.join().unwrap());
+        }
+    });
+}
+
+#[test]
+fn blocking_passes_its_panic_on_and_ends() {
+    watched(|| {
+        let executor = pool(1);
+        let error = executor.spawn(|| blocking(|| panic!("in between"))).join().unwrap_err();
+        assert!(error.to_string().contains("in between"));
+        while executor.metrics().compensating_threads > 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(executor.spawn(|| 3).join().unwrap(), 3);
+    });
+}
+
+#[test]
+fn outside_of_a_pool_blocking_is_a_call() {
+    assert_eq!(blocking(|| 5), 5);
+}
+
+#[test]
+fn many_workers_block_and_go_on_all_the_time() {
+    watched(|| {
+        let executor = pool(2);
+        let runs = Arc::new(AtomicUsize::new(0));
+        for _ in 0..20 {
+            // No more than there are workers and spares: each of them may come to block beside the others.
+            let tasks: Vec<_> = (0..50)
+                .map(|_| {
+                    let runs = Arc::clone(&runs);
+                    executor.spawn(move || {
+                        let (sender, receiver) = mpsc::channel();
+                        let inner = spawn(move || sender.send(()).unwrap());
+                        blocking(|| receiver.recv()).unwrap();
+                        inner.join().unwrap();
+                        runs.fetch_add(1, Ordering::Relaxed);
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.join().unwrap();
+            }
+        }
+        assert_eq!(runs.load(Ordering::Relaxed), 1_000);
+    });
+}
