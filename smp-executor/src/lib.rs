@@ -81,7 +81,7 @@ pub use local::spawn_local;
 pub use parallel::{
     Chunks, ChunksMut, IntoSplittable, Splittable, chunks, chunks_mut, for_each, map_reduce,
 };
-pub use scope::{Scope, scope};
+pub use scope::{Scope, scope, scope_with_token};
 pub use sort::{sort, sort_by, sort_by_key};
 pub use spawn::{spawn, spawn_future};
 
