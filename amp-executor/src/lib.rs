@@ -88,9 +88,9 @@ mod worker;
 pub use builder::{AmpBuilder, BuildError};
 pub use executor::AmpExecutor;
 pub use executor_common::{
-    AbortHandle, CancellationToken, ExecutorMetrics, JoinError, JoinHandle, JoinSet, Role,
-    RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId, TaskPanic, TimedOut, TrySpawnError,
-    WorkerMetrics, block_on, cpu, yield_now,
+    AbortHandle, CancellationToken, DropGuard, ExecutorMetrics, JoinError, JoinHandle, JoinSet,
+    Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId, TaskPanic, TimedOut,
+    TrySpawnError, WorkerMetrics, block_on, cpu, yield_now,
 };
 pub use handle::{AmpHandle, RoleHandle};
 pub use idle::{IdlePolicy, ParseIdlePolicyError};

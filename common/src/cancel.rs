@@ -1,8 +1,8 @@
 //! Cooperative cancellation.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
@@ -132,6 +132,83 @@ impl CancellationToken {
     pub fn cancelled(&self) -> Cancelled {
         Cancelled { node: Arc::clone(&self.node), ticket: Ticket::default() }
     }
+
+    /// Runs `future` until it is ready, or until the token is cancelled: then it is polled no more, has been dropped when
+    /// this returns, and there is `None` in place of its output.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future drops `future`, and loses nothing else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::{CancellationToken, block_on};
+    ///
+    /// let token = CancellationToken::new();
+    /// assert_eq!(block_on(token.run_until_cancelled(async { 7 })), Some(7));
+    ///
+    /// let cancelling = token.clone();
+    /// std::thread::spawn(move || cancelling.cancel());
+    /// assert_eq!(block_on(token.run_until_cancelled(std::future::pending::<u32>())), None);
+    /// ```
+    pub async fn run_until_cancelled<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        let mut cancelled = pin!(self.cancelled());
+        poll_fn(|context| {
+            if self.is_cancelled() {
+                return Poll::Ready(None);
+            }
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                return Poll::Ready(Some(output));
+            }
+            cancelled.as_mut().poll(context).map(|()| None)
+        })
+        .await
+    }
+
+    /// Cancels the token when the guard is dropped, however the scope is left that holds it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::CancellationToken;
+    ///
+    /// let token = CancellationToken::new();
+    /// let guard = token.clone().drop_guard();
+    /// assert!(!token.is_cancelled());
+    /// drop(guard);
+    /// assert!(token.is_cancelled());
+    /// ```
+    pub fn drop_guard(self) -> DropGuard {
+        DropGuard { token: Some(self) }
+    }
+}
+
+/// Cancels its token when it is dropped; see [`CancellationToken::drop_guard`].
+#[derive(Debug)]
+#[must_use = "dropped at once, the guard cancels at once"]
+pub struct DropGuard {
+    /// `None` once it has been disarmed.
+    token: Option<CancellationToken>,
+}
+
+impl DropGuard {
+    /// Gives the token back, uncancelled by this guard.
+    pub fn disarm(mut self) -> CancellationToken {
+        match self.token.take() {
+            Some(token) => token,
+            None => unreachable!("only this method takes the token, and it takes the guard"),
+        }
+    }
+}
+
+impl Drop for DropGuard {
+    fn drop(&mut self) {
+        if let Some(token) = &self.token {
+            token.cancel();
+        }
+    }
 }
 
 impl Default for CancellationToken {
@@ -223,6 +300,55 @@ mod tests {
         for thread in threads {
             thread.join().unwrap();
         }
+    }
+
+    /// Counts its polls and its drop.
+    struct Counts<'a>(&'a crate::sync::Counter, &'a crate::sync::Counter);
+
+    impl Future for Counts<'_> {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            self.0.add(1);
+            Poll::Pending
+        }
+    }
+
+    impl Drop for Counts<'_> {
+        fn drop(&mut self) {
+            self.1.add(1);
+        }
+    }
+
+    #[test]
+    fn a_cancelled_future_is_polled_no_more_and_dropped() {
+        let (polls, drops) = (crate::sync::Counter::new(), crate::sync::Counter::new());
+        let parent = CancellationToken::new();
+        let token = parent.child_token();
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut run = pin!(token.run_until_cancelled(Counts(&polls, &drops)));
+        assert_eq!(run.as_mut().poll(&mut context), Poll::Pending);
+        parent.cancel();
+        assert_eq!(run.as_mut().poll(&mut context), Poll::Ready(None));
+        assert_eq!((polls.get(), drops.get()), (1, 1));
+        let late = Counts(&polls, &drops);
+        assert_eq!(crate::block_on(token.run_until_cancelled(late)), None);
+        assert_eq!((polls.get(), drops.get()), (1, 2), "cancelled before it was polled");
+    }
+
+    #[test]
+    fn a_guard_cancels_unless_it_is_disarmed() {
+        let token = CancellationToken::new();
+        let panicking = token.child_token().drop_guard();
+        let child = token.child_token();
+        let guarded = child.clone().drop_guard().disarm();
+        assert!(!guarded.is_cancelled() && !child.is_cancelled());
+        let observed = panicking.token.clone().unwrap();
+        let panic = crate::panic::caught(move || {
+            let _guard = panicking;
+            panic!("on the way out");
+        });
+        assert!(panic.is_err() && observed.is_cancelled() && !token.is_cancelled());
     }
 
     #[test]

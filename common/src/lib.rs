@@ -34,7 +34,7 @@ mod yield_now;
 
 pub use block_on::block_on;
 pub use blocking::{Blocker, blocking, set_blocker};
-pub use cancel::{CancellationToken, Cancelled};
+pub use cancel::{CancellationToken, Cancelled, DropGuard};
 pub use join_set::{JoinSet, TimedOut};
 pub use metrics::{
     DelayMetrics, ExecutorMetrics, RoleMetrics, WorkerCounters, WorkerMetrics, imbalance,

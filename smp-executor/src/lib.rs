@@ -71,9 +71,9 @@ pub use builder::{BuildError, SmpBuilder};
 pub use context::current_worker;
 pub use executor::SmpExecutor;
 pub use executor_common::{
-    AbortHandle, CancellationToken, DelayMetrics, ExecutorMetrics, JoinError, JoinHandle, JoinSet,
-    Priority, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId, TaskPanic, TimedOut,
-    TrySpawnError, WorkerMetrics, block_on, blocking, current_task, yield_now,
+    AbortHandle, CancellationToken, DelayMetrics, DropGuard, ExecutorMetrics, JoinError,
+    JoinHandle, JoinSet, Priority, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId,
+    TaskPanic, TimedOut, TrySpawnError, WorkerMetrics, block_on, blocking, current_task, yield_now,
 };
 pub use fork::join;
 pub use handle::SmpHandle;
