@@ -7,6 +7,7 @@
 //! | measure what forking costs | [`fork_join`] |
 //! | measure what spawning closures costs | [`spawn`] |
 //! | measure what futures cost | [`futures`] |
+//! | measure how long a closure waits for a sleeping worker | [`wake`] |
 //! | let peers take turns, and compare their times | [`rounds`] |
 //! | say on what a figure was measured | [`Hardware`] |
 //! | measure somebody else's pool beside ours | [`peers`] |
@@ -19,5 +20,6 @@ pub mod idle;
 pub mod peers;
 pub mod rounds;
 pub mod spawn;
+pub mod wake;
 
 pub use hardware::{Hardware, cpu_quota};

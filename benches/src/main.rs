@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use benches::{checksum, fork_join, futures, idle, spawn};
+use benches::{checksum, fork_join, futures, idle, spawn, wake};
 use clap::{Parser, Subcommand};
 
 /// Runs one program on the symmetric and on the asymmetric executor, and says what that cost.
@@ -34,6 +34,8 @@ enum Command {
     Spawn(spawn::SpawnArgs),
     /// Measures what futures cost, in tokio's seven shapes, beside tokio and async-executor
     Futures(futures::FuturesArgs),
+    /// Measures how long a closure waits for a sleeping worker, and what waking it costs the caller
+    Wake(wake::WakeArgs),
     /// Counts the instructions of a fork, by valgrind's callgrind
     Instructions(fork_join::instructions::InstructionsArgs),
 }
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::FirstSteal(args) => fork_join::first_steal::run(&args, &mut out),
         Command::Spawn(args) => spawn::run(&args, &mut out),
         Command::Futures(args) => futures::run(&args, &mut out),
+        Command::Wake(args) => wake::run(&args, &mut out),
         Command::Instructions(args) => fork_join::instructions::run(&args, &mut out),
     };
     match passed.and_then(|passed| Ok(out.flush().map(|()| passed)?)) {

@@ -35,7 +35,7 @@ pub use async_executor_pool::{AsyncExecutorPool, Flavour};
 pub use channel_pool::ChannelPool;
 pub use countdown::Countdown;
 pub use no_pool::NoPool;
-pub use pool::{FuturePool, HandlePool, Pool, PoolKind};
+pub use pool::{FuturePool, HandlePool, Measurement, Pool, PoolKind};
 pub use rayon_pool::Rayon;
 pub use smp::Smp;
 pub use tokio_pool::Tokio;
@@ -47,6 +47,22 @@ pub type AsyncExecutor = AsyncExecutorPool<async_executor::Executor<'static>>;
 
 /// async-executor's executor that is never dropped.
 pub type AsyncExecutorStatic = AsyncExecutorPool<async_executor::StaticExecutor>;
+
+impl PoolKind {
+    /// Measures the pool of this name.
+    pub fn measure<M: Measurement>(self, measurement: M) -> M::Output {
+        match self {
+            Self::None => measurement.of::<NoPool>(),
+            Self::Smp => measurement.of::<Smp>(),
+            Self::Amp => measurement.of::<Amp>(),
+            Self::Rayon => measurement.of::<Rayon>(),
+            Self::Tokio => measurement.of::<Tokio>(),
+            Self::AsyncExecutor => measurement.of::<AsyncExecutor>(),
+            Self::AsyncExecutorStatic => measurement.of::<AsyncExecutorStatic>(),
+            Self::Channel => measurement.of::<ChannelPool>(),
+        }
+    }
+}
 
 /// A rayon pool.
 ///

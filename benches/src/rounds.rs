@@ -20,10 +20,10 @@ mod program;
 mod report;
 mod target;
 
-pub use command::{Manner, RoundsArgs, run, write_machine};
+pub use command::{Manner, RoundsArgs, run, save, write_machine};
 pub use depth::{DEPTHS, deeper};
 pub use figures::{Figures, Spread, Times};
-pub use measure::{MAX_REPETITIONS, Plan, measure, on_a_thread};
+pub use measure::{MAX_REPETITIONS, Plan, Turns, measure, on_a_thread, take_turns};
 pub use program::{AnyProgram, Contender, Kind, Prepared};
 pub use report::duration;
 pub use target::{Judged, Target};

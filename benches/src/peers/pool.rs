@@ -87,6 +87,20 @@ pub trait Pool: Sized + Sync + 'static {
 
     /// Queues a closure, from a task.
     fn detach_inside(inside: Self::Inside, f: impl FnOnce() + Send + 'static);
+
+    /// How often its workers have been woken, where it tells.
+    fn wakes(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// A measurement of any pool, for [`PoolKind::measure`].
+pub trait Measurement {
+    /// What it gives.
+    type Output;
+
+    /// Measures.
+    fn of<P: Pool>(self) -> Self::Output;
 }
 
 /// A pool whose tasks have results.

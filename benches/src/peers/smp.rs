@@ -14,13 +14,6 @@ pub struct Smp {
     handle: &'static SmpHandle,
 }
 
-impl Smp {
-    /// The executor itself.
-    pub fn executor(&self) -> &SmpExecutor {
-        &self.executor
-    }
-}
-
 impl Pool for Smp {
     const KIND: PoolKind = PoolKind::Smp;
     type Inside = &'static SmpHandle;
@@ -44,6 +37,10 @@ impl Pool for Smp {
     #[inline]
     fn detach_inside(inside: &'static SmpHandle, f: impl FnOnce() + Send + 'static) {
         drop(inside.spawn(f));
+    }
+
+    fn wakes(&self) -> Option<u64> {
+        Some(self.executor.metrics().workers.iter().map(|worker| worker.wakes).sum())
     }
 }
 

@@ -1,13 +1,12 @@
 //! The options that measuring subcommands share, and the run.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::figures::Figures;
 use super::measure::{Plan, measure};
 use super::program::{AnyProgram, Kind};
 use super::report;
@@ -57,9 +56,9 @@ pub struct Manner<K: 'static> {
 
 /// What `--json` writes.
 #[derive(Serialize)]
-struct Saved<'a, K> {
+struct Saved<'a, R> {
     hardware: &'a str,
-    rows: &'a [Figures<K>],
+    rows: &'a [R],
 }
 
 impl<K: Kind> RoundsArgs<K> {
@@ -126,10 +125,19 @@ pub fn run<K: Kind>(
         all.extend(rows);
     }
     if let Some(path) = &args.json {
-        let saved = serde_json::to_vec_pretty(&Saved { hardware: &hardware, rows: &all })?;
-        std::fs::write(path, saved).with_context(|| path.display().to_string())?;
+        save(path, &hardware, &all)?;
     }
     Ok(passed || !args.check)
+}
+
+/// Writes values to a file, with the machine that they are from.
+///
+/// # Errors
+///
+/// The file cannot be written.
+pub fn save<R: Serialize>(path: &Path, hardware: &str, rows: &[R]) -> anyhow::Result<()> {
+    let saved = serde_json::to_vec_pretty(&Saved { hardware, rows })?;
+    std::fs::write(path, saved).with_context(|| path.display().to_string())
 }
 
 /// Writes on what is measured, and returns the machine's part of it.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use super::depth::DEPTHS;
 use super::figures::Figures;
 use super::program::{AnyProgram, Kind, Prepared};
@@ -79,11 +81,9 @@ pub fn measure<K: Kind>(
         plan.workers.iter().map(|workers| Figures::new(program.name(), *workers)).collect();
     for round in 0..plan.rounds {
         for row in &mut rows {
-            let mut order = plan.peers.clone();
-            order.retain(|peer| program.suits(*peer) && peer.can_have(row.workers));
-            let first = round % order.len().max(1);
-            order.rotate_left(first);
-            for peer in order {
+            let mut peers = plan.peers.clone();
+            peers.retain(|peer| program.suits(*peer) && peer.can_have(row.workers));
+            for peer in in_turn(&peers, round) {
                 let workers = Workers { count: row.workers, pinned: plan.pinned };
                 let mut seconds =
                     on_a_thread(|| turn(&mut *prepared, peer, workers, runs, round, plan))?;
@@ -95,6 +95,43 @@ pub fn measure<K: Kind>(
         }
     }
     Ok(rows)
+}
+
+/// The order of a round: who begins changes from round to round.
+fn in_turn<K: Copy>(peers: &[K], round: usize) -> impl Iterator<Item = K> {
+    let first = round % peers.len().max(1);
+    peers[first..].iter().chain(&peers[..first]).copied()
+}
+
+/// What one peer gave, turn by turn.
+#[derive(Clone, Debug, Serialize)]
+pub struct Turns<K, R> {
+    /// Who.
+    pub peer: K,
+    /// One value for each round.
+    pub rounds: Vec<R>,
+}
+
+/// Lets all peers have a turn in every round, each on a thread that ends with it.
+///
+/// # Errors
+///
+/// That of the first turn that fails.
+pub fn take_turns<K: Kind, R: Send>(
+    peers: &[K],
+    rounds: usize,
+    turn: impl Fn(K) -> anyhow::Result<R> + Sync,
+) -> anyhow::Result<Vec<Turns<K, R>>> {
+    let mut all: Vec<_> =
+        peers.iter().map(|peer| Turns { peer: *peer, rounds: Vec::new() }).collect();
+    let places: Vec<_> = (0..peers.len()).collect();
+    for round in 0..rounds {
+        for place in in_turn(&places, round) {
+            let value = on_a_thread(|| turn(peers[place]))?;
+            all[place].rounds.push(value);
+        }
+    }
+    Ok(all)
 }
 
 /// Runs `turn` on a thread that ends with it, and with it whatever it was pinned to.
