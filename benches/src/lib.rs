@@ -8,6 +8,8 @@
 //! | measure what spawning closures costs | [`spawn`] |
 //! | measure what futures cost | [`futures`] |
 //! | measure how long a closure waits for a sleeping worker | [`wake`] |
+//! | measure the CPU time of a job that comes now and then | [`noop`] |
+//! | let many threads spawn at once | [`many_outside`] |
 //! | let peers take turns, and compare their times | [`rounds`] |
 //! | say on what a figure was measured | [`Hardware`] |
 //! | measure somebody else's pool beside ours | [`peers`] |
@@ -17,6 +19,8 @@ pub mod fork_join;
 pub mod futures;
 mod hardware;
 pub mod idle;
+pub mod many_outside;
+pub mod noop;
 pub mod peers;
 pub mod rounds;
 pub mod spawn;

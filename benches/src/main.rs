@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use benches::{checksum, fork_join, futures, idle, spawn, wake};
+use benches::{checksum, fork_join, futures, idle, many_outside, noop, spawn, wake};
 use clap::{Parser, Subcommand};
 
 /// Runs one program on the symmetric and on the asymmetric executor, and says what that cost.
@@ -36,6 +36,10 @@ enum Command {
     Futures(futures::FuturesArgs),
     /// Measures how long a closure waits for a sleeping worker, and what waking it costs the caller
     Wake(wake::WakeArgs),
+    /// Measures the CPU time of an empty job that comes every 10 ms, and every 1 ms
+    Noop(noop::NoopArgs),
+    /// Measures how 64 outside threads fare that spawn at once
+    ManyOutside(many_outside::ManyOutsideArgs),
     /// Counts the instructions of a fork, by valgrind's callgrind
     Instructions(fork_join::instructions::InstructionsArgs),
 }
@@ -53,6 +57,8 @@ fn main() -> ExitCode {
         Command::Spawn(args) => spawn::run(&args, &mut out),
         Command::Futures(args) => futures::run(&args, &mut out),
         Command::Wake(args) => wake::run(&args, &mut out),
+        Command::Noop(args) => noop::run(&args, &mut out),
+        Command::ManyOutside(args) => many_outside::run(&args, &mut out),
         Command::Instructions(args) => fork_join::instructions::run(&args, &mut out),
     };
     match passed.and_then(|passed| Ok(out.flush().map(|()| passed)?)) {

@@ -1,30 +1,15 @@
 //! The program as a user runs it.
 
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
+use program::{benches, stderr, stdout};
 use support::{plant, within_a_minute};
-
-/// Runs the program in a directory, to its end.
-fn benches(directory: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_benches"))
-        .args(args)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// What `sha256sum` says about every regular file below `input`, in the order of the paths' bytes. `None` where
 /// there is no `sha256sum`.
@@ -124,7 +109,7 @@ fn mistakes_are_named_and_end_with_code_2() {
     within_a_minute(|| {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("no-list"), "what is this\n").unwrap();
-        let cases: [(&[&str], &str); 13] = [
+        let cases: [(&[&str], &str); 22] = [
             (&["--path", "nowhere"], "nowhere"),
             (&["--path", ".", "--check", "nowhere"], "nowhere"),
             (&["--path", ".", "--check", "no-list"], "no-list:1"),
@@ -138,6 +123,15 @@ fn mistakes_are_named_and_end_with_code_2() {
             (&["fork-join", "--filter", "no such program"], "--filter"),
             (&["fork-join", "--quick", "--filter", "fib", "--json", "nowhere/file"], "nowhere"),
             (&["first-steal", "--rounds", "0"], "--rounds"),
+            (&["spawn", "--quick", "--peer", "none"], "--peer"),
+            (&["futures", "--quick", "--peer", "rayon"], "--peer"),
+            (&["wake", "--rounds", "0"], "--rounds"),
+            (&["wake", "--filter", "no such case"], "--filter"),
+            (&["wake", "--quick", "--peer", "none"], "--peer"),
+            (&["noop", "--seconds", "0"], "--seconds"),
+            (&["many-outside", "--threads", "0"], "--threads"),
+            (&["many-outside", "--filter", "no such program"], "--filter"),
+            (&["many-outside", "--quick", "--json", "nowhere/file"], "nowhere"),
         ];
         for (args, named) in cases {
             let output = benches(directory.path(), args);
@@ -278,6 +272,11 @@ fn help_names_the_subcommands_and_the_options_of_the_default_one() {
         "idle",
         "fork-join",
         "first-steal",
+        "spawn",
+        "futures",
+        "wake",
+        "noop",
+        "many-outside",
         "--path",
         "--check",
         "--digests",
