@@ -10,6 +10,7 @@
 //! | measure how long a closure waits for a sleeping worker | [`wake`] |
 //! | measure the CPU time of a job that comes now and then | [`noop`] |
 //! | let many threads spawn at once | [`many_outside`] |
+//! | count the bytes of queued tasks | [`memory`] |
 //! | let peers take turns, and compare their times | [`rounds`] |
 //! | say on what a figure was measured | [`Hardware`] |
 //! | measure somebody else's pool beside ours | [`peers`] |
@@ -20,6 +21,7 @@ pub mod futures;
 mod hardware;
 pub mod idle;
 pub mod many_outside;
+pub mod memory;
 pub mod noop;
 pub mod peers;
 pub mod rounds;
