@@ -15,6 +15,7 @@
 //! | say on what a figure was measured | [`Hardware`] |
 //! | measure somebody else's pool beside ours | [`peers`] |
 
+mod callgrind;
 pub mod checksum;
 pub mod fork_join;
 pub mod futures;

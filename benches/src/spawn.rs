@@ -3,6 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `shape` | who spawns whom: one text for all peers, with and without handles |
+//! | `instructions` | what a task costs in instructions, by callgrind |
 //! | `program` | how a shape gets to a pool, its targets, and the check of its results |
 //!
 //! The closures do nothing but report to one counter that all peers share, [`Countdown`](crate::peers::Countdown), which is part of
@@ -13,11 +14,13 @@
 //! nor results. They run the plain program there, so that what ours costs with handle and result is compared with
 //! what they cost without.
 
+mod instructions;
 mod program;
 mod shape;
 
 use std::io::Write;
 
+use anyhow::ensure;
 use clap::Args;
 
 pub use program::SpawnProgram;
@@ -45,6 +48,12 @@ pub struct SpawnArgs {
     /// Those that all measurements in rounds have.
     #[command(flatten)]
     pub rounds: RoundsArgs<PoolKind>,
+    /// Tasks of a run [default: 10000]
+    #[arg(long, value_name = "N")]
+    pub tasks: Option<u64>,
+    /// Counts the instructions of a task instead of measuring, by valgrind's callgrind
+    #[arg(long)]
+    pub instructions: bool,
 }
 
 /// The programs, with so many tasks in each run.
@@ -67,7 +76,12 @@ pub const TASKS: u64 = 10_000;
 ///
 /// Unusable options, a program whose result is wrong, or a pool that cannot be built.
 pub fn run(args: &SpawnArgs, out: &mut impl Write) -> anyhow::Result<bool> {
-    let args = &args.rounds;
-    let programs = programs(if args.quick { 100 } else { TASKS });
+    let SpawnArgs { rounds: args, tasks, instructions } = args;
+    ensure!(*tasks != Some(0), "--tasks must be at least 1");
+    let mut programs = programs(tasks.unwrap_or(if args.quick { 100 } else { TASKS }));
+    if *instructions {
+        args.retain_selected(&mut programs)?;
+        return instructions::run(&programs, &args.peers(&MANNER)?, out);
+    }
     rounds::run(programs, args, &args.plan(&MANNER)?, &MANNER, out)
 }

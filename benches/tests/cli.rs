@@ -109,7 +109,7 @@ fn mistakes_are_named_and_end_with_code_2() {
     within_a_minute(|| {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("no-list"), "what is this\n").unwrap();
-        let cases: [(&[&str], &str); 22] = [
+        let cases: [(&[&str], &str); 23] = [
             (&["--path", "nowhere"], "nowhere"),
             (&["--path", ".", "--check", "nowhere"], "nowhere"),
             (&["--path", ".", "--check", "no-list"], "no-list:1"),
@@ -124,6 +124,7 @@ fn mistakes_are_named_and_end_with_code_2() {
             (&["fork-join", "--quick", "--filter", "fib", "--json", "nowhere/file"], "nowhere"),
             (&["first-steal", "--rounds", "0"], "--rounds"),
             (&["spawn", "--quick", "--peer", "none"], "--peer"),
+            (&["spawn", "--quick", "--tasks", "0"], "--tasks"),
             (&["futures", "--quick", "--peer", "rayon"], "--peer"),
             (&["wake", "--rounds", "0"], "--rounds"),
             (&["wake", "--filter", "no such case"], "--filter"),

@@ -53,6 +53,21 @@ fn spawn_has_a_row_for_each_shape_and_number_of_workers() {
     });
 }
 
+/// `inside` is a part of `inside_joined`, and yet one of them can be had alone.
+#[test]
+fn a_filter_that_is_a_name_selects_that_program_alone() {
+    within_a_minute(|| {
+        let select = |filter: &str| {
+            let args = ["spawn", "--quick", "--rounds", "1", "--workers", "1", "--filter", filter];
+            let (_, rows) = measure(&args);
+            rows.iter().map(|row| row["program"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(select("inside"), ["inside"]);
+        assert_eq!(select("insi"), ["inside", "inside_joined"]);
+        assert_eq!(select("chain_joined,outside"), ["outside", "chain_joined"]);
+    });
+}
+
 #[test]
 fn futures_has_a_row_for_each_of_the_seven_shapes() {
     within_a_minute(|| {

@@ -1,13 +1,12 @@
 //! `benches instructions`: what a fork costs in instructions, which no other load on the machine can disturb.
 
 use std::io::Write;
-use std::process::Command;
 
-use anyhow::{Context, ensure};
 use clap::Args;
 
 use super::fib::Fib;
 use super::peer::PeerKind;
+use crate::callgrind::instructions_of;
 
 /// Between these two, what is paid once for a process and a pool cancels out.
 const SIZES: [u64; 2] = [22, 27];
@@ -44,18 +43,6 @@ pub fn run(args: &InstructionsArgs, out: &mut impl Write) -> anyhow::Result<bool
 
 /// Instructions of a whole run.
 fn collect(peer: PeerKind, n: u64) -> anyhow::Result<f64> {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(std::env::current_exe()?)
-        .args(["fork-join", "--once", "--filter", "fib", "--workers", "1"])
-        .args(["--peer", peer.name(), "--fib", &n.to_string()])
-        .output()
-        .context("valgrind")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "valgrind: {said}");
-    let collected = said
-        .lines()
-        .find_map(|line| line.split_once("Collected :"))
-        .and_then(|(_, number)| number.trim().parse().ok());
-    collected.with_context(|| format!("valgrind says nothing about instructions: {said}"))
+    let once = ["fork-join", "--once", "--filter", "fib", "--workers", "1"];
+    instructions_of(&[&once[..], &["--peer", peer.name(), "--fib", &n.to_string()]].concat())
 }

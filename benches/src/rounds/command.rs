@@ -25,7 +25,7 @@ pub struct RoundsArgs<K: ValueEnum + Send + Sync + 'static> {
     /// How often all peers take turns
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub rounds: usize,
-    /// Only programs whose name contains one of these
+    /// Only the programs of these names, and where there is none of a name, those whose name contains it
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     pub filter: Vec<String>,
     /// Only these peers [default: all]
@@ -74,6 +74,30 @@ impl<K: Kind> RoundsArgs<K> {
         Ok(if self.peer.is_empty() { manner.peers.to_vec() } else { self.peer.clone() })
     }
 
+    /// Leaves the programs that `--filter` names.
+    ///
+    /// # Errors
+    ///
+    /// There are none.
+    pub fn retain_selected(
+        &self,
+        programs: &mut Vec<Box<dyn AnyProgram<K>>>,
+    ) -> anyhow::Result<()> {
+        if !self.filter.is_empty() {
+            let names: Vec<_> = programs.iter().map(|program| program.name()).collect();
+            programs.retain(|program| {
+                let name = program.name();
+                let is_meant = |part: &String| match names.contains(part) {
+                    true => name == *part,
+                    false => name.contains(part),
+                };
+                self.filter.iter().any(is_meant)
+            });
+        }
+        ensure!(!programs.is_empty(), "--filter leaves no program");
+        Ok(())
+    }
+
     /// How much is measured.
     ///
     /// # Errors
@@ -100,13 +124,7 @@ pub fn run<K: Kind>(
     manner: &Manner<K>,
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
-    if !args.filter.is_empty() {
-        programs.retain(|program| {
-            let name = program.name();
-            args.filter.iter().any(|part| name.contains(part))
-        });
-    }
-    ensure!(!programs.is_empty(), "--filter leaves no program");
+    args.retain_selected(&mut programs)?;
     if args.once {
         return once(&programs, plan).map(|()| true);
     }

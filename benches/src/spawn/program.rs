@@ -14,7 +14,7 @@ use crate::peers::{
 use crate::rounds::{AnyProgram, Contender, Prepared, Target};
 
 /// What a task takes, about.
-const TASK: Duration = Duration::from_nanos(200);
+const TASK_NS: u64 = 200;
 
 /// A number of tasks of one shape.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +93,7 @@ impl WithBoard {
 
 impl Prepared<PoolKind> for WithBoard {
     fn takes(&mut self) -> anyhow::Result<Duration> {
-        Ok(TASK * self.program.tasks as u32)
+        Ok(Duration::from_nanos(TASK_NS * self.program.tasks))
     }
 
     fn on(&mut self, peer: PoolKind, workers: Workers) -> anyhow::Result<Box<dyn Contender + '_>> {
