@@ -5,6 +5,7 @@ mod search;
 pub(crate) use search::pause;
 
 use std::cell::Cell;
+use std::ptr::NonNull;
 use std::time::Instant;
 
 use executor_common::sync::Arc;
@@ -24,16 +25,15 @@ use crate::sleep::{Searching, Woken};
 use crate::spares;
 use crate::spawn::Route;
 
-/// After so many of its own tasks a worker looks into the injector first, so that a task which respawns
-/// itself for ever does not starve those from outside. A prime, so that it does not beat with the program's
-/// own periods.
-const INJECTOR_INTERVAL: u32 = 61;
+/// Each so many tasks, those that overtake (high priority, and what is meant for this worker) let another one go first.
+const FAIR_INTERVAL: u32 = 8;
+
+/// Each so many tasks, a worker looks into the inbox before its own queue, so that a task which respawns itself for ever does not
+/// starve those from outside. A multiple of the one above, as is the next.
+const INBOX_INTERVAL: u32 = 64;
 
 /// So rarely a task of low priority goes first, so that it does not wait for ever beside a pool that is never idle.
-const LOW_INTERVAL: u32 = 509;
-
-/// Each so many tasks, those that overtake (high priority, and what is meant for this worker) let another one go first.
-const OVERTAKING_INTERVAL: u32 = 8;
+const LOW_INTERVAL: u32 = 512;
 
 /// What a worker owns, before it has a thread and after.
 pub(crate) struct Seat {
@@ -47,6 +47,7 @@ pub(crate) struct Seat {
 pub(crate) struct Worker {
     index: usize,
     shared: Arc<Shared>,
+    remote: RemoteRef,
     tasks: RunQueue,
     pub(crate) forks: Forks,
     parker: Parker,
@@ -55,6 +56,12 @@ pub(crate) struct Worker {
     /// A spare that is not needed any more.
     dismissed: Cell<bool>,
 }
+
+/// What others reach of a worker: part of the `Shared` that the worker keeps alive, and valid as long.
+struct RemoteRef(NonNull<Remote>);
+
+// SAFETY: the pointer is used as a shared reference, to what is shared between threads anyway.
+unsafe impl Send for RemoteRef {}
 
 /// Something to run.
 enum Found {
@@ -67,7 +74,8 @@ impl Worker {
         let Seat { index, tasks, forks, parker } = seat;
         let seed = (index as u32 + 1).wrapping_mul(0x9E37_79B9) | 1;
         let (tick, random, dismissed) = (Cell::new(0), Cell::new(seed), Cell::new(false));
-        Self { index, shared, tasks, forks, parker, tick, random, dismissed }
+        let remote = RemoteRef(NonNull::from(shared.remote(index)));
+        Self { index, shared, remote, tasks, forks, parker, tick, random, dismissed }
     }
 
     pub(crate) fn index(&self) -> usize {
@@ -84,7 +92,8 @@ impl Worker {
 
     /// What others reach of this worker.
     pub(crate) fn remote(&self) -> &Remote {
-        self.shared.remote(self.index)
+        // SAFETY: `shared` is alive (see `RemoteRef`); only ever borrowed shared.
+        unsafe { self.remote.0.as_ref() }
     }
 
     pub(crate) fn counters(&self) -> &WorkerCounters {
@@ -185,24 +194,26 @@ impl Worker {
     fn next_own(&self) -> Option<Runnable> {
         let tick = self.tick.get().wrapping_add(1);
         self.tick.set(tick);
-        let overtakes = !tick.is_multiple_of(OVERTAKING_INTERVAL);
-        if overtakes && let Some(task) = self.next_overtaking() {
-            return Some(task);
-        }
-        if tick.is_multiple_of(INJECTOR_INTERVAL)
-            && let Some(task) = self.shared.inbox.take(Priority::Normal)
-        {
-            return Some(task);
-        }
-        if tick.is_multiple_of(LOW_INTERVAL)
-            && let Some(task) = self.shared.inbox.take(Priority::Low)
-        {
-            return Some(task);
-        }
-        self.tasks
-            .pop(&self.remote().tasks, &self.shared.sleep)
+        let first = if tick.is_multiple_of(FAIR_INTERVAL) {
+            self.next_neglected(tick)
+        } else {
+            self.next_overtaking()
+        };
+        first
+            .or_else(|| self.tasks.pop(&self.remote().tasks, &self.shared.sleep))
             .or_else(|| self.next_batch())
-            .or_else(|| if overtakes { None } else { self.next_overtaking() })
+            .or_else(|| self.next_overtaking())
+    }
+
+    /// What others could keep waiting for ever.
+    fn next_neglected(&self, tick: u32) -> Option<Runnable> {
+        if tick.is_multiple_of(LOW_INTERVAL) {
+            return self.shared.inbox.take(Priority::Low);
+        }
+        if tick.is_multiple_of(INBOX_INTERVAL) {
+            return self.shared.inbox.take(Priority::Normal);
+        }
+        None
     }
 
     /// What only this worker may run, and what is urgent.

@@ -7,11 +7,13 @@ use super::cell::{Stage, StageCell, TaskCell, cancel, cell, drop_output, free, h
 use super::cell::{take_output, task, with_stage};
 use super::error::Failure;
 use super::header::{Header, Stepped, Vtable};
+use super::hook::TaskPanic;
 use super::id::{DomainId, TaskId};
 use super::join::JoinHandle;
 use super::recycle;
-use super::runnable::Runnable;
-use crate::panic::caught;
+use super::runnable::{RunOutcome, Runnable};
+use super::running::within_task;
+use crate::panic::{caught, drop_caught};
 use crate::sync::UnsafeCell;
 
 /// A closure's cell: no scheduler, no links; it is queued once.
@@ -68,13 +70,23 @@ pub unsafe fn reclaim_closure<F, T>(runnable: Runnable, handle: JoinHandle<T>) -
     let cell = runnable.into_raw().cast::<ClosureCell<F, T>>();
     mem::forget(handle);
     // SAFETY: the two came as a pair, so that no third reference exists; `F` and `T` are the cell's
-    // types by the caller's promise. What is read is not used in its old place any more.
+    // types by the caller's promise, and the closure has not run.
+    unsafe { take_work(cell) }
+}
+
+/// Takes the closure out, and frees the cell.
+///
+/// # Safety
+///
+/// The caller has the only reference, and the closure is still in.
+unsafe fn take_work<F, T>(cell: NonNull<ClosureCell<F, T>>) -> F {
+    // SAFETY: the cell is live and the caller's alone. What is read is not used in its old place any more.
     let moved = unsafe { cell.read() };
     // SAFETY: `task` made it of this type; the value has been moved out.
     unsafe { recycle::deallocate(cell) };
     match moved.stage.into_inner() {
         Stage::Work(f) => f,
-        Stage::Output(_) | Stage::Gone => unreachable!("the task was never queued"),
+        Stage::Output(_) | Stage::Gone => unreachable!("the closure has not run"),
     }
 }
 
@@ -84,6 +96,7 @@ where
     T: Send,
 {
     Vtable {
+        run_alone: Some(run_alone::<F, T>),
         step: step_closure::<F, T>,
         cancel: cancel::<ClosureCell<F, T>>,
         take_output: take_output::<ClosureCell<F, T>>,
@@ -104,6 +117,24 @@ unsafe impl<F, T> TaskCell for ClosureCell<F, T> {
 
     fn stage(&self) -> &StageCell<F, T> {
         &self.stage
+    }
+}
+
+unsafe fn run_alone<F, T>(task: NonNull<Header>) -> RunOutcome
+where
+    F: FnOnce() -> T,
+{
+    // SAFETY: the caller has the only reference.
+    let id = unsafe { task.as_ref() }.id;
+    // SAFETY: the vtable belongs to this type of cell; the caller has the only reference of a queued task.
+    let f = unsafe { take_work(task.cast::<ClosureCell<F, T>>()) };
+    let ended = within_task(id, || caught(f)).and_then(drop_caught);
+    match ended {
+        Ok(()) => RunOutcome::Finished,
+        Err(payload) => {
+            TaskPanic::catch(id, payload).report();
+            RunOutcome::Panicked
+        }
     }
 }
 

@@ -146,6 +146,7 @@ where
     S: Schedule,
 {
     Vtable {
+        run_alone: None,
         step: step_future::<F, S>,
         cancel: cancel::<FutureCell<F, S>>,
         take_output: take_output::<FutureCell<F, S>>,

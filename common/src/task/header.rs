@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use super::id::{DomainId, TaskId};
 use super::registry::Links;
-use super::runnable::Runnable;
+use super::runnable::{RunOutcome, Runnable};
 use super::state::State;
 use crate::sync::UnsafeCell;
 
@@ -62,6 +62,9 @@ pub(crate) enum Stepped {
 /// All functions take the address of a live cell of the type that the vtable was made for. Those marked
 /// (stage) need the right to touch the stage besides.
 pub(crate) struct Vtable {
+    /// Frees the cell of a closure and then runs the closure, for a caller with the only reference of a queued task that nobody has
+    /// aborted: nobody can see its state, or take its output. `None` for futures, which run in their cell.
+    pub(crate) run_alone: Option<unsafe fn(NonNull<Header>) -> RunOutcome>,
     /// Runs the closure, or polls the future once. (stage)
     pub(crate) step: unsafe fn(NonNull<Header>) -> Stepped,
     /// Drops the closure or future and puts `Cancelled` in its place, or the panic of its destructor.

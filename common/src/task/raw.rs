@@ -59,6 +59,13 @@ impl RawTask {
 
     /// A queue entry's turn: runs, cancels or ignores the task. Takes over one reference.
     pub(crate) fn run(self) -> RunOutcome {
+        let header = self.header();
+        if let Some(run_alone) = header.vtable.run_alone
+            && header.state.is_queued_alone()
+        {
+            // SAFETY: a live cell of the vtable's type; this reference is the only one, and the task is queued.
+            return unsafe { run_alone(self.0) };
+        }
         match self.header().state.to_running() {
             ToRunning::Run => self.step(),
             ToRunning::Cancel => self.cancel_running(),

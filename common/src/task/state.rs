@@ -190,6 +190,12 @@ impl State {
         }
     }
 
+    /// Whether the caller's reference is the only one of a queued task that nobody has aborted.
+    pub(crate) fn is_queued_alone(&self) -> bool {
+        let current = self.load();
+        current.is_exclusive() && current.is_runnable() && !current.is_cancelled()
+    }
+
     /// A queue entry, or a handle that claims the task, wants to run it.
     pub(crate) fn to_running(&self) -> ToRunning {
         let current = self.load();
