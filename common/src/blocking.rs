@@ -1,113 +1,178 @@
-//! What an executor does while one of its workers blocks.
+//! Closures that block their thread, and what an executor does about it.
 
 use std::cell::Cell;
+use std::fmt;
 
-/// How an executor makes up for a worker that blocks. Both are called on that worker's thread.
-#[derive(Clone, Copy, Debug)]
+crate::sync::thread_local! {
+    /// What the executor that the calling thread works for does about it.
+    static BLOCKER: Cell<Option<Blocker>> = const { Cell::new(None) };
+    /// The thread is within `blocking`.
+    static IS_BLOCKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What an executor does when one of its workers is about to block, such as letting another thread work instead.
+///
+/// Both functions are called on the worker's own thread, where they find its executor in a thread-local of theirs.
+#[derive(Clone, Copy)]
 pub struct Blocker {
-    /// The worker is about to block. False if nothing could be done about it; `end` is not called then.
+    /// The worker is about to block. True if `end` is to be called after it.
     pub begin: fn() -> bool,
-    /// It goes on.
+    /// The worker goes on; also while it unwinds.
     pub end: fn(),
 }
 
-crate::sync::thread_local! {
-    /// The one of the executor that the thread works for; `None` also while it blocks.
-    static BLOCKER: Cell<Option<Blocker>> = const { Cell::new(None) };
+impl fmt::Debug for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blocker").finish_non_exhaustive()
+    }
 }
 
-/// Says what is to be done while the calling thread, a worker, blocks.
+/// Installs what [`blocking`] calls on the calling thread, which is a worker. A worker says so before its first task, and
+/// installs `None` after its last.
 pub fn set_blocker(blocker: Option<Blocker>) {
     BLOCKER.with(|current| current.set(blocker));
 }
 
-/// Whether something is done while the calling thread blocks.
-pub(crate) fn is_compensated() -> bool {
-    BLOCKER.try_with(|current| current.get().is_some()).unwrap_or(false)
+/// Whether blocking the calling thread would cost its executor something that it has not paid yet.
+pub(crate) fn is_blocking_dear() -> bool {
+    let has_blocker = BLOCKER.try_with(Cell::get).is_ok_and(|blocker| blocker.is_some());
+    has_blocker && !IS_BLOCKING.try_with(Cell::get).unwrap_or(true)
 }
 
-/// Marks a closure that blocks the thread: on input, a lock, or whatever the operating system makes it wait for.
+/// Ends the outermost `blocking`, also while unwinding.
+struct Outermost {
+    end: Option<fn()>,
+}
+
+impl Drop for Outermost {
+    fn drop(&mut self) {
+        let _ = IS_BLOCKING.try_with(|is_blocking| is_blocking.set(false));
+        if let Some(end) = self.end {
+            end();
+        }
+    }
+}
+
+/// Runs a closure that blocks the thread: that waits for a lock, for a file, for another process.
 ///
-/// On a worker of an executor that can make up for it (`smp-executor`), somebody else takes the worker's place meanwhile, so that queued
-/// tasks go on. Anywhere else it is a call. Nested calls are one.
+/// On an executor's worker the executor keeps its parallelism meanwhile, as far as it can. Anywhere else, and within
+/// another `blocking`, this is a plain call. [`JoinHandle::join`](crate::JoinHandle::join) does it by itself.
 ///
 /// # Panics
 ///
-/// With the closure's panic.
+/// If `f` does.
 ///
 /// # Examples
 ///
 /// ```
-/// let text = executor_common::blocking(|| std::fs::read_to_string("Cargo.toml"));
-/// assert!(text.is_ok());
+/// # let mut child = std::process::Command::new("true").spawn()?;
+/// let status = executor_common::blocking(|| child.wait())?;
+/// assert!(status.success());
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
-    /// Ends it, also while unwinding.
-    struct End(Blocker);
-
-    impl Drop for End {
-        fn drop(&mut self) {
-            set_blocker(Some(self.0));
-            (self.0.end)();
-        }
-    }
-
-    let blocker = BLOCKER.try_with(Cell::take).ok().flatten();
-    let Some(blocker) = blocker else { return f() };
-    if !(blocker.begin)() {
-        set_blocker(Some(blocker));
+    let blocker = BLOCKER.try_with(Cell::get).ok().flatten();
+    let Some(Blocker { begin, end }) = blocker else { return f() };
+    if IS_BLOCKING.try_with(|is_blocking| is_blocking.replace(true)).unwrap_or(true) {
         return f();
     }
-    let _end = End(blocker);
+    let mut outermost = Outermost { end: None };
+    if begin() {
+        outermost.end = Some(end);
+    }
     f()
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use std::panic::catch_unwind;
+    use std::cell::RefCell;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::thread;
 
-    std::thread_local! {
-        static LOG: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
+    thread_local! {
+        static CALLS: RefCell<String> = const { RefCell::new(String::new()) };
     }
 
-    fn count(begin: u32, end: u32) {
-        LOG.set((LOG.get().0 + begin, LOG.get().1 + end));
+    fn note(what: &str) {
+        CALLS.with_borrow_mut(|calls| calls.push_str(what));
     }
 
-    fn counting(can: bool) -> Blocker {
-        let begin = || {
-            count(1, 0);
+    /// Runs `f` on a thread with this blocker, and returns what was called.
+    fn calls(blocker: Option<Blocker>, f: impl FnOnce() + Send) -> String {
+        let f = || {
+            set_blocker(blocker);
+            f();
+            CALLS.take()
+        };
+        thread::scope(|scope| scope.spawn(f).join().unwrap())
+    }
+
+    const BLOCKER: Blocker = Blocker {
+        begin: || {
+            note("begin ");
             true
+        },
+        end: || note("end "),
+    };
+
+    #[test]
+    fn begin_comes_before_and_end_after() {
+        let calls = calls(Some(BLOCKER), || {
+            assert!(is_blocking_dear());
+            let seven = blocking(|| {
+                assert!(!is_blocking_dear());
+                note("inside ");
+                7
+            });
+            assert_eq!(seven, 7);
+            assert!(is_blocking_dear());
+            blocking(|| note("again "));
+        });
+        assert_eq!(calls, "begin inside end begin again end ");
+    }
+
+    #[test]
+    fn only_the_outermost_counts() {
+        let calls = calls(Some(BLOCKER), || {
+            blocking(|| {
+                blocking(|| note("inner "));
+                note("outer ");
+            });
+        });
+        assert_eq!(calls, "begin inner outer end ");
+    }
+
+    #[test]
+    fn end_comes_while_unwinding_too() {
+        let calls = calls(Some(BLOCKER), || {
+            let unwound = catch_unwind(AssertUnwindSafe(|| {
+                blocking(|| blocking(|| std::panic::resume_unwind(Box::new(()))))
+            }));
+            assert!(unwound.is_err());
+            blocking(|| note("again "));
+        });
+        assert_eq!(calls, "begin end begin again end ");
+    }
+
+    #[test]
+    fn there_is_no_end_without_a_beginning() {
+        let refusing = Blocker {
+            begin: || {
+                note("refused ");
+                false
+            },
+            ..BLOCKER
         };
-        let cannot = || {
-            count(1, 0);
-            false
-        };
-        Blocker { begin: if can { begin } else { cannot }, end: || count(0, 1) }
-    }
-
-    #[test]
-    fn nested_calls_are_one() {
-        set_blocker(Some(counting(true)));
-        assert_eq!(blocking(|| blocking(|| LOG.get())), (1, 0));
-        assert_eq!(LOG.get(), (1, 1));
-        blocking(|| ());
-        assert_eq!(LOG.get(), (2, 2));
-    }
-
-    #[test]
-    fn a_panic_ends_it() {
-        set_blocker(Some(counting(true)));
-        assert!(catch_unwind(|| blocking(|| panic!("expected"))).is_err());
-        assert_eq!(LOG.get(), (1, 1));
-    }
-
-    #[test]
-    fn without_a_substitute_nothing_ends() {
-        set_blocker(Some(counting(false)));
-        blocking(|| ());
-        assert_eq!(LOG.get(), (1, 0));
-        assert!(is_compensated());
+        let refused = calls(Some(refusing), || {
+            blocking(|| blocking(|| note("inside ")));
+            blocking(|| note("again "));
+        });
+        assert_eq!(refused, "refused inside refused again ");
+        let none = calls(None, || {
+            assert!(!is_blocking_dear());
+            blocking(|| note("inside "));
+        });
+        assert_eq!(none, "inside ");
     }
 }

@@ -16,9 +16,15 @@ use super::raw::RawTask;
 use super::runnable::{RunOutcome, Runnable};
 use super::running::{is_in_domain, is_running_here};
 use crate::block_on::{block_on, block_on_until};
-use crate::blocking::{blocking, is_compensated};
+use crate::blocking::{blocking, is_blocking_dear};
 use crate::panic::discard;
 use crate::sync::{LOOM, hint};
+
+/// How long a worker looks before it blocks. Making another thread work instead costs about as much.
+const SPIN: Duration = Duration::from_micros(5);
+
+/// About 200 ns between two looks.
+const SPINS_PER_LOOK: u32 = 8;
 
 /// Waits for a task and takes its output. Dropping it **detaches** the task, which runs on.
 ///
@@ -71,7 +77,8 @@ impl<T> JoinHandle<T> {
     ///
     /// On a worker that may run the task, a task that waits in a queue runs in place, so that waiting for
     /// queued work does not need a free worker. While the task runs elsewhere, or is a future that waits for
-    /// something, the worker blocks, as in [`blocking`]: where the executor has nobody to take its place, and it is the only one that could
+    /// something, the worker looks for some microseconds whether it ends and then blocks as in
+    /// [`blocking`](crate::blocking). If its executor does not compensate and the worker is the only one that could
     /// run what the task waits for, that is a deadlock. Between futures, `.await` the handle instead.
     ///
     /// # Errors
@@ -79,10 +86,10 @@ impl<T> JoinHandle<T> {
     /// The task panicked, was cancelled, or is the one that the calling thread runs.
     pub fn join(mut self) -> Result<T, JoinError> {
         self.run_in_place();
-        if self.is_done_soon() {
-            return self.take_output();
+        match self.result_without_blocking(None) {
+            Some(result) => result,
+            None => blocking(|| block_on(self)),
         }
-        blocking(|| block_on(self))
     }
 
     /// As [`JoinHandle::join`], for at most `timeout`.
@@ -95,6 +102,9 @@ impl<T> JoinHandle<T> {
     pub fn join_timeout(mut self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
         self.run_in_place();
         let Some(deadline) = Instant::now().checked_add(timeout) else { return Ok(self.join()) };
+        if let Some(result) = self.result_without_blocking(Some(deadline)) {
+            return Ok(result);
+        }
         match blocking(|| block_on_until(pin!(&mut self), deadline)) {
             Poll::Ready(result) => Ok(result),
             Poll::Pending => Err(self),
@@ -133,16 +143,35 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Whether the task is done, or will be before it would pay for a worker to have somebody take its place.
-    fn is_done_soon(&self) -> bool {
-        /// About 5 us. A model takes no pause: after one it would see nothing that is stale.
-        const LOOKS: u32 = if LOOM { 0 } else { 200 };
-        let state = &self.task.header().state;
-        let looks = if is_compensated() { LOOKS } else { 0 };
-        (0..looks).any(|_| {
-            hint::spin_loop();
-            state.load().is_complete()
-        }) || state.load().is_complete()
+    /// The result, if the task has ended, or ends within some microseconds and before `deadline` on a thread that would
+    /// have to be compensated for.
+    fn result_without_blocking(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Option<Result<T, JoinError>> {
+        if self.is_finished() {
+            return Some(self.take_output());
+        }
+        if is_running_here(self.id()) {
+            return Some(Err(JoinError::self_join(self.id())));
+        }
+        let ended = !LOOM && is_blocking_dear() && self.ends_soon(deadline);
+        ended.then(|| self.take_output())
+    }
+
+    /// Looks for a while whether the task ends, at most until `deadline`. True if it has ended.
+    fn ends_soon(&self, deadline: Option<Instant>) -> bool {
+        let end = Instant::now() + SPIN;
+        let end = deadline.map_or(end, |deadline| end.min(deadline));
+        while Instant::now() < end {
+            for _ in 0..SPINS_PER_LOOK {
+                hint::spin_loop();
+            }
+            if self.is_finished() {
+                return true;
+            }
+        }
+        false
     }
 
     /// An entry for the task, if it waits in a queue of the thread's own domain.
