@@ -41,6 +41,9 @@
 //! [`SmpExecutor::shutdown`] runs what has been accepted; dropping the executor cancels what has not started.
 //! Both wait for what runs, except on a worker of the pool itself.
 
+// Nothing but its models and its own tests uses it: no pool has a limit.
+#[cfg(any(loom, test))]
+mod admission;
 mod broadcast;
 mod builder;
 mod context;

@@ -3,9 +3,13 @@
 //! A model of a whole executor with two workers has more executions than can be explored. With these handles it
 //! has the threads that matter and nothing else. Nothing here decides anything; what it calls is what ships.
 
+use std::future::Future;
+use std::num::NonZeroUsize;
+
 use executor_common::sync::Arc;
 use executor_common::{JoinHandle, Priority, closure_task};
 
+use crate::admission::Admission;
 use crate::builder::{Plan, assemble};
 use crate::context;
 use crate::fork::JobRef;
@@ -158,6 +162,54 @@ impl ModelWorker {
             }
             None => false,
         }
+    }
+}
+
+/// A limit on queued tasks, without the pool.
+#[derive(Debug)]
+pub struct ModelAdmission(Admission);
+
+impl ModelAdmission {
+    /// Open, and empty.
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is zero.
+    pub fn new(limit: usize) -> Self {
+        Self(Admission::new(Some(NonZeroUsize::new(limit).expect("a limit admits something"))))
+    }
+
+    /// Admits one task if there is room now.
+    pub fn try_admit(&self) -> bool {
+        self.0.try_admit()
+    }
+
+    /// Waits for room, blocking. False after the end.
+    pub fn admit(&self) -> bool {
+        self.0.admit().is_ok()
+    }
+
+    /// Waits for room, as a future. False after the end.
+    pub fn admitted(&self) -> impl Future<Output = bool> + Unpin {
+        let mut admitted = self.0.admitted();
+        std::future::poll_fn(move |context| {
+            std::pin::Pin::new(&mut admitted).poll(context).map(|admitted| admitted.is_ok())
+        })
+    }
+
+    /// Gives places back.
+    pub fn release(&self, count: usize) {
+        self.0.release(count);
+    }
+
+    /// Admits nobody any more.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// How many are admitted and not released.
+    pub fn queued(&self) -> Option<usize> {
+        self.0.queued()
     }
 }
 
