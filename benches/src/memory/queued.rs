@@ -68,16 +68,19 @@ fn queue<P: Pool>(
     let left = Countdown::leak();
     // What is made once, at the first use, is no task's.
     let burst = |count: usize| {
-        let held = Arc::new(Barrier::new(workers + 1));
+        let held = Arc::new(Barrier::new(2));
         let let_go = Arc::new(Barrier::new(workers + 1));
         for _ in 0..workers {
-            let (held, let_go) = (Arc::clone(&held), Arc::clone(&let_go));
+            let worker_held = Arc::clone(&held);
+            let worker_let_go = Arc::clone(&let_go);
             pool.detach(move || {
-                held.wait();
-                let_go.wait();
+                worker_held.wait();
+                worker_let_go.wait();
             });
+            // One after the other: a worker that is blocked may have taken the next one out of the queue already, and not all
+            // pools would then tell the others.
+            held.wait();
         }
-        held.wait();
         left.set(count);
         restart_peak();
         let before = counted();
