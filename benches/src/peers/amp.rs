@@ -9,9 +9,6 @@ use super::workers::Workers;
 
 const WORK: Role = Role::new("work");
 
-/// Room for all tasks of any program, as the unbounded queues of the others have.
-const CAPACITY: usize = 20_000;
-
 /// This workspace's asymmetric executor with one role. Its workers are always pinned.
 #[derive(Debug)]
 pub struct Amp {
@@ -21,13 +18,20 @@ pub struct Amp {
     role: &'static RoleHandle,
 }
 
+impl Amp {
+    /// Tasks that it has room for, where the queues of the others have no bound. A worker cannot spawn more than that before one
+    /// has run.
+    pub const CAPACITY: usize = 20_000;
+}
+
 impl Pool for Amp {
     const KIND: PoolKind = PoolKind::Amp;
     type Inside = &'static RoleHandle;
 
     fn build(workers: Workers) -> anyhow::Result<Self> {
         let cores = SystemCpus.allowed()?;
-        let role = RoleConfig::new(WORK).cores(cores.iter().take(workers.count)).capacity(CAPACITY);
+        let role =
+            RoleConfig::new(WORK).cores(cores.iter().take(workers.count)).capacity(Self::CAPACITY);
         let executor = AmpExecutor::builder().role(role).pin(PinPolicy::BestEffort).build()?;
         let role = Box::leak(Box::new(executor.role(WORK)?));
         Ok(Self { _executor: executor, role })

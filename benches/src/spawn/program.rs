@@ -37,7 +37,7 @@ impl AnyProgram<PoolKind> for SpawnProgram {
     }
 
     fn suits(&self, peer: PoolKind) -> bool {
-        PEERS.contains(&peer)
+        PEERS.contains(&peer) && (peer != PoolKind::Amp || self.tasks < Amp::CAPACITY as u64)
     }
 
     fn targets(&self, workers: usize) -> Vec<Target<PoolKind>> {
