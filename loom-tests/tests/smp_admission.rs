@@ -38,7 +38,7 @@ fn one_place_is_given_once() {
         let other = with(&admission, ModelAdmission::try_admit);
         let here = admission.try_admit();
         assert!(here != other.join().unwrap());
-        assert_eq!(admission.queued(), Some(1));
+        assert_eq!(admission.queued(), 1);
     });
 }
 
@@ -49,7 +49,7 @@ fn admit_against_release() {
         let releasing = with(&admission, |admission| admission.release(1));
         assert!(admission.admit());
         releasing.join().unwrap();
-        assert_eq!(admission.queued(), Some(1));
+        assert_eq!(admission.queued(), 1);
     });
 }
 
@@ -74,7 +74,7 @@ fn a_waiter_against_the_end() {
         let closing = with(&admission, ModelAdmission::close);
         assert!(!admission.admit());
         closing.join().unwrap();
-        assert_eq!(admission.queued(), Some(1));
+        assert_eq!(admission.queued(), 1);
     });
 }
 
@@ -88,7 +88,7 @@ fn two_waiters_against_a_release_of_two() {
         assert!(admission.admit());
         assert!(waiting.join().unwrap());
         releasing.join().unwrap();
-        assert_eq!(admission.queued(), Some(2));
+        assert_eq!(admission.queued(), 2);
     });
 }
 
@@ -106,7 +106,7 @@ fn a_waiter_that_goes_passes_its_notification_on() {
         assert!(block_on(admission.admitted()));
         first.join().unwrap();
         releasing.join().unwrap();
-        assert_eq!(admission.queued(), Some(1));
+        assert_eq!(admission.queued(), 1);
     });
 }
 

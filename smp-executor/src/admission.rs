@@ -26,11 +26,10 @@ const ONE: usize = 2;
 /// The largest limit whose count fits beside the mark.
 const MAX_LIMIT: usize = usize::MAX / ONE;
 
-/// Admits tasks up to a limit, where there is one. Without a limit nothing is counted: then nobody waits, and an
-/// admission is a load.
+/// Admits tasks up to a limit.
 pub(crate) struct Admission {
     /// The value of `state` from which on nobody is admitted.
-    full: Option<usize>,
+    full: usize,
     /// `ONE` for each admitted task, and `CLOSED`.
     ///
     /// Ordering: Relaxed for all accesses. Nothing is published through the word; that a waiter and a release, or a
@@ -52,9 +51,9 @@ enum Refused {
 
 impl Admission {
     /// Open, and empty.
-    pub(crate) fn new(limit: Option<NonZeroUsize>) -> Self {
+    pub(crate) fn new(limit: NonZeroUsize) -> Self {
         Self {
-            full: limit.map(|limit| limit.get().min(MAX_LIMIT) * ONE),
+            full: limit.get().min(MAX_LIMIT) * ONE,
             state: CachePadded::new(AtomicUsize::new(0)),
             room: WaitQueue::new(),
         }
@@ -96,9 +95,6 @@ impl Admission {
     /// `count` admitted tasks are queued no more: others may have their places.
     #[inline]
     pub(crate) fn release(&self, count: usize) {
-        if self.full.is_none() || count == 0 {
-            return;
-        }
         // Ordering: see `state`.
         let before = self.state.fetch_sub(count * ONE, Ordering::Relaxed);
         debug_assert!(before / ONE >= count, "{count} of {} released", before / ONE);
@@ -124,17 +120,14 @@ impl Admission {
         self.state.load(Ordering::Relaxed) & CLOSED != 0
     }
 
-    /// How many tasks are admitted and not released. `None` without a limit, where nobody counts.
-    pub(crate) fn queued(&self) -> Option<usize> {
+    /// How many tasks are admitted and not released.
+    pub(crate) fn queued(&self) -> usize {
         // Ordering: see `state`.
-        self.full.map(|_| self.state.load(Ordering::Relaxed) / ONE)
+        self.state.load(Ordering::Relaxed) / ONE
     }
 
     fn attempt(&self) -> Result<(), Refused> {
-        let Some(full) = self.full else {
-            return if self.is_closed() { Err(Refused::Closed) } else { Ok(()) };
-        };
-        let admit = |state| (state < full && state & CLOSED == 0).then_some(state + ONE);
+        let admit = |state| (state < self.full && state & CLOSED == 0).then_some(state + ONE);
         // Ordering: see `state`.
         match self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, admit) {
             Ok(_) => Ok(()),
@@ -146,7 +139,7 @@ impl Admission {
     fn has_room(&self) -> bool {
         // Ordering: see `state`.
         let state = self.state.load(Ordering::Relaxed);
-        state & CLOSED == 0 && self.full.is_none_or(|full| state < full)
+        state & CLOSED == 0 && state < self.full
     }
 
     /// Attempts, and registers the waiter where there is no room.
@@ -196,7 +189,7 @@ impl Drop for Admitted<'_> {
 impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Admission")
-            .field("limit", &self.full.map(|full| full / ONE))
+            .field("limit", &(self.full / ONE))
             .field("queued", &self.queued())
             .field("waiting", &self.room.len())
             .field("is_closed", &self.is_closed())
@@ -222,7 +215,7 @@ mod tests {
     use super::*;
 
     fn limited(limit: usize) -> Admission {
-        Admission::new(NonZeroUsize::new(limit))
+        Admission::new(NonZeroUsize::new(limit).unwrap())
     }
 
     #[derive(Default)]
@@ -244,23 +237,12 @@ mod tests {
         let admission = limited(2);
         assert!(admission.try_admit() && admission.try_admit());
         assert!(!admission.try_admit() && !admission.is_closed());
-        assert_eq!(admission.queued(), Some(2));
+        assert_eq!(admission.queued(), 2);
         admission.release(1);
         assert_eq!(admission.admit(), Ok(()));
         assert!(!admission.try_admit());
         admission.release(2);
-        assert_eq!(admission.queued(), Some(0));
-    }
-
-    #[test]
-    fn without_a_limit_nothing_is_counted() {
-        let admission = Admission::new(None);
-        assert!((0..1_000).all(|_| admission.try_admit()));
-        admission.release(7);
-        assert_eq!(admission.queued(), None);
-        admission.close();
-        assert!(!admission.try_admit() && admission.is_closed());
-        assert_eq!(admission.admit(), Err(Closed));
+        assert_eq!(admission.queued(), 0);
     }
 
     #[test]
@@ -268,9 +250,9 @@ mod tests {
         let admission = limited(usize::MAX);
         assert!(admission.try_admit());
         admission.close();
-        assert_eq!((admission.queued(), admission.admit()), (Some(1), Err(Closed)));
+        assert_eq!((admission.queued(), admission.admit()), (1, Err(Closed)));
         admission.release(1);
-        assert!(format!("{admission:?}").contains(&format!("limit: Some({MAX_LIMIT})")));
+        assert!(format!("{admission:?}").contains(&format!("limit: {MAX_LIMIT}")));
     }
 
     #[test]
@@ -294,7 +276,7 @@ mod tests {
         assert!(pin!(&mut waiting[1]).poll(&mut context).is_pending(), "it was overtaken");
         admission.close();
         assert_eq!(pin!(&mut waiting[1]).poll(&mut context), Poll::Ready(Err(Closed)));
-        assert_eq!((wakes.0.get(), admission.queued()), (5, Some(3)));
+        assert_eq!((wakes.0.get(), admission.queued()), (5, 3));
     }
 
     #[test]
@@ -315,7 +297,7 @@ mod tests {
                         block_on(admission.admitted()).unwrap();
                     }
                     assert!(inside.fetch_add(1, Ordering::Relaxed) < LIMIT);
-                    assert!(admission.queued().unwrap() <= LIMIT);
+                    assert!(admission.queued() <= LIMIT);
                     thread::yield_now();
                     inside.fetch_sub(1, Ordering::Relaxed);
                     admission.release(1);
@@ -326,7 +308,7 @@ mod tests {
         for _ in 0..THREADS {
             ended.recv_timeout(Duration::from_secs(60)).expect("no thread hangs or panics");
         }
-        assert_eq!(admission.queued(), Some(0));
+        assert_eq!(admission.queued(), 0);
         assert!(admission.room.is_empty());
     }
 }

@@ -3,22 +3,15 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
 
 use executor_common::cpu::{CpuControl, SystemCpus, default_parallelism};
-use executor_common::sync::{self, LOOM, thread};
-use executor_common::{Parker, TaskId, TaskPanic, WorkerCounters};
+use executor_common::sync::{LOOM, thread};
+use executor_common::{TaskId, TaskPanic};
 
 use crate::SmpExecutor;
-use crate::fork::{Forks, Private};
-use crate::local::Own;
-use crate::observe::Hooks;
-use crate::queue::{Local, Order};
-use crate::run_queue::RunQueue;
-use crate::shared::{Remote, Shared};
-use crate::sleep::{MAX_WORKERS, Sleep};
-use crate::spares::Spares;
-use crate::worker::{Seat, Worker};
+use crate::assemble::{Plan, assemble, fork_capacity};
+use crate::shared::Settings;
+use crate::sleep::MAX_WORKERS;
 
 /// As many workers may block at once, and the pool keeps its parallelism.
 const DEFAULT_MAX_SPARES: usize = if LOOM { 0 } else { 64 };
@@ -45,9 +38,8 @@ pub struct SmpBuilder {
     stack_size: Option<usize>,
     pin_workers: bool,
     max_spares: usize,
-    measures_delays: bool,
     cpus: Arc<dyn CpuControl>,
-    hooks: Hooks,
+    settings: Settings,
 }
 
 /// Why a pool could not be built. Nothing is left running.
@@ -63,6 +55,9 @@ pub enum BuildError {
         /// The number asked for.
         asked: usize,
     },
+    /// With no room for any task nothing could be spawned.
+    #[error("a limit of no queued tasks admits none")]
+    NoRoom,
     /// A thread's name must be a C string.
     #[error("the thread name {name:?} contains a NUL byte")]
     ThreadName {
@@ -107,9 +102,8 @@ impl SmpBuilder {
             stack_size: None,
             pin_workers: false,
             max_spares: DEFAULT_MAX_SPARES,
-            measures_delays: false,
             cpus: Arc::new(SystemCpus),
-            hooks: Hooks::default(),
+            settings: Settings::default(),
         }
     }
 
@@ -139,6 +133,16 @@ impl SmpBuilder {
         self
     }
 
+    /// How many tasks may be queued and not started, futures that have been polled once not counted. Threads that are no workers of the pool
+    /// wait for room when they spawn, or are refused ([`SmpExecutor::try_spawn`]); the pool's own workers never wait, since
+    /// they could wait for themselves. Without this call there is no limit.
+    ///
+    /// It costs two read-modify-writes for each task from outside.
+    pub fn injector_limit(mut self, tasks: usize) -> Self {
+        self.settings.limit = Some(tasks);
+        self
+    }
+
     /// How many threads may stand in for workers that block, in [`blocking`](crate::blocking) or in
     /// [`JoinHandle::join`](crate::JoinHandle::join); 64 unless said otherwise. They are started when they are needed,
     /// and end after ten seconds without need. With none left, a worker that blocks is simply missing.
@@ -149,39 +153,39 @@ impl SmpBuilder {
 
     /// Called on each worker's thread, with the worker's index, before its first task.
     pub fn on_thread_start(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
-        self.hooks.on_thread_start = Some(Arc::new(hook));
+        self.settings.hooks.on_thread_start = Some(Arc::new(hook));
         self
     }
 
     /// Called on each worker's thread, with the worker's index, after its last task.
     pub fn on_thread_stop(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
-        self.hooks.on_thread_stop = Some(Arc::new(hook));
+        self.settings.hooks.on_thread_stop = Some(Arc::new(hook));
         self
     }
 
     /// Called on a worker's thread, with the worker's index, before it goes to sleep.
     pub fn on_park(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
-        self.hooks.on_park = Some(Arc::new(hook));
+        self.settings.hooks.on_park = Some(Arc::new(hook));
         self
     }
 
     /// Called on a worker's thread, with the worker's index, after it has slept, or found that there is something to do
     /// after all.
     pub fn on_unpark(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
-        self.hooks.on_unpark = Some(Arc::new(hook));
+        self.settings.hooks.on_unpark = Some(Arc::new(hook));
         self
     }
 
     /// Called on a worker's thread before it runs a closure or polls a future; not for a task that a thread runs in place
     /// while it waits for it.
     pub fn on_task_start(mut self, hook: impl Fn(TaskId) + Send + Sync + 'static) -> Self {
-        self.hooks.on_task_start = Some(Arc::new(hook));
+        self.settings.hooks.on_task_start = Some(Arc::new(hook));
         self
     }
 
     /// Called on a worker's thread after it has run a closure or polled a future.
     pub fn on_task_end(mut self, hook: impl Fn(TaskId) + Send + Sync + 'static) -> Self {
-        self.hooks.on_task_end = Some(Arc::new(hook));
+        self.settings.hooks.on_task_end = Some(Arc::new(hook));
         self
     }
 
@@ -189,14 +193,14 @@ impl SmpBuilder {
     /// ([`ExecutorMetrics::schedule_delay`](crate::ExecutorMetrics), [`WorkerMetrics::longest_task`](crate::WorkerMetrics)).
     /// It costs about three readings of the clock for each task; off unless asked for.
     pub fn measure_delays(mut self, measure: bool) -> Self {
-        self.measures_delays = measure;
+        self.settings.measures_delays = measure;
         self
     }
 
     /// Called with the panic of a task whose handle has been dropped. A panic that the handle takes does not come
     /// here; the hook's own panics are ignored.
     pub fn on_panic(mut self, hook: impl Fn(TaskPanic) + Send + Sync + 'static) -> Self {
-        self.hooks.on_panic = Some(Arc::new(hook));
+        self.settings.hooks.on_panic = Some(Arc::new(hook));
         self
     }
 
@@ -216,6 +220,9 @@ impl SmpBuilder {
         }
         if workers > MAX_WORKERS {
             return Err(BuildError::TooManyWorkers { asked: workers });
+        }
+        if self.settings.limit == Some(0) {
+            return Err(BuildError::NoRoom);
         }
         if self.thread_name.contains('\0') {
             return Err(BuildError::ThreadName { name: self.thread_name.clone() });
@@ -245,8 +252,7 @@ impl SmpBuilder {
             forks_each: fork_capacity(self.stack_size),
             thread_name: self.thread_name.clone(),
             stack_size: self.stack_size,
-            hooks: self.hooks,
-            measures_delays: self.measures_delays,
+            settings: self.settings,
         };
         let (shared, workers) = assemble(count, plan);
 
@@ -276,76 +282,6 @@ impl SmpBuilder {
         }
         Ok(SmpExecutor::new_running(shared, threads))
     }
-}
-
-/// How many forks may be open at once on a stack of this size: more than fit, since no frame of a `join` is smaller than
-/// this. Unused slots cost address space only.
-pub(crate) fn fork_capacity(stack_size: Option<usize>) -> usize {
-    const MIN_FRAME_BYTES: usize = 64;
-    /// The standard library's, unless the environment says otherwise.
-    const DEFAULT_STACK_BYTES: usize = 2 << 20;
-    /// A stack of 64 MiB; deeper forks run serially.
-    const MAX_FORKS: usize = 1 << 20;
-    if LOOM {
-        return 4;
-    }
-    (stack_size.unwrap_or(DEFAULT_STACK_BYTES) / MIN_FRAME_BYTES).min(MAX_FORKS)
-}
-
-/// What a pool is made of, besides its workers.
-pub(crate) struct Plan {
-    /// How many workers may be blocked and have somebody stand in for them.
-    pub(crate) spares: usize,
-    /// How many forks each worker may have open.
-    pub(crate) forks_each: usize,
-    pub(crate) thread_name: String,
-    pub(crate) stack_size: Option<usize>,
-    pub(crate) hooks: Hooks,
-    pub(crate) measures_delays: bool,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self {
-            spares: 0,
-            forks_each: fork_capacity(None),
-            thread_name: String::new(),
-            stack_size: None,
-            hooks: Hooks::default(),
-            measures_delays: false,
-        }
-    }
-}
-
-/// The pool and its workers, before any thread.
-pub(crate) fn assemble(count: usize, plan: Plan) -> (sync::Arc<Shared>, Vec<Worker>) {
-    let epoch = Instant::now();
-    let (seats, remotes): (Vec<_>, Vec<_>) = (0..count + plan.spares)
-        .map(|index| {
-            let (tasks, tasks_remote) = RunQueue::new();
-            let forks = Forks::new(Local::new(Order::Lifo));
-            let remote = Remote {
-                tasks: tasks_remote,
-                jobs: forks.stealer(),
-                private: Private::new(plan.forks_each),
-                own: Own::new(),
-                fork_unparker: forks.unparker(),
-                counters: WorkerCounters::new(epoch),
-                held: sync::Counter::new(),
-            };
-            (Seat { index, tasks, forks, parker: Parker::new() }, remote)
-        })
-        .unzip();
-    let sleep = Sleep::new(count, seats.iter().map(|seat| seat.parker.unparker()));
-    let mut seats = seats.into_iter();
-    let core: Vec<_> = seats.by_ref().take(count).collect();
-    let spares = Spares::new(seats, plan.thread_name, plan.stack_size);
-    let shared =
-        Shared::new(count, remotes.into(), sleep, spares, plan.hooks, plan.measures_delays, epoch);
-    let shared = sync::Arc::new(shared);
-    let workers =
-        core.into_iter().map(|seat| Worker::new(seat, sync::Arc::clone(&shared))).collect();
-    (shared, workers)
 }
 
 impl fmt::Debug for SmpBuilder {

@@ -94,6 +94,9 @@ impl SmpExecutor {
     /// Queues a closure. From a worker it goes to the worker's own deque, from anywhere else to the global
     /// injector.
     ///
+    /// Where the number of queued tasks is limited ([`SmpBuilder::injector_limit`]) and there is no room, a thread that is
+    /// no worker of this pool waits.
+    ///
     /// After the shutdown the closure is dropped, and the handle reports cancellation.
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -144,6 +147,66 @@ impl SmpExecutor {
         F::Output: Send + 'static,
     {
         self.handle.spawn_future_with(priority, future)
+    }
+
+    /// Queues a closure if there is room now: if fewer tasks are queued than [`SmpBuilder::injector_limit`] allows, or if
+    /// there is no limit. A worker of this pool always has room.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySpawnError`] hands the closure back: there is no room, or the pool has been shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    /// use std::sync::mpsc;
+    ///
+    /// let executor = SmpExecutor::builder().workers(1).injector_limit(1).build()?;
+    /// let (begun, begins) = mpsc::channel();
+    /// let (end, ends) = mpsc::channel::<()>();
+    /// let running = executor.spawn(move || {
+    ///     begun.send(()).unwrap();
+    ///     ends.recv()
+    /// });
+    /// begins.recv()?;
+    /// // It runs, and is not queued any more.
+    /// let queued = executor.spawn(|| 6);
+    /// let refused = executor.try_spawn(|| 7).unwrap_err();
+    /// assert!(refused.is_full());
+    /// assert_eq!(refused.into_inner()(), 7);
+    /// drop(end);
+    /// # running.join()?.unwrap_err();
+    /// # assert_eq!(queued.join()?, 6);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.try_spawn(f)
+    }
+
+    /// Queues a closure as soon as there is room: the future is ready with the task's handle once the task has been
+    /// admitted.
+    ///
+    /// # Errors
+    ///
+    /// The future's output is [`SpawnError::Closed`] if the pool has been shut down.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future before it is ready drops the closure unrun.
+    pub fn spawn_wait<F, T>(
+        &self,
+        f: F,
+    ) -> impl Future<Output = Result<JoinHandle<T>, SpawnError>> + Send + use<F, T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.spawn_wait(f)
     }
 
     /// Queues a closure that only this worker runs, before its other tasks.
@@ -348,8 +411,7 @@ impl SmpExecutor {
         let shared = self.shared();
         let begin = Instant::now();
         let before = self.tally();
-        shared.lifecycle.drain();
-        shared.sleep.call_all();
+        shared.drain();
         let mut still_running = 0;
         if !self.is_own_worker() {
             if !shared.lifecycle.wait(deadline) {

@@ -9,8 +9,8 @@ use executor_common::{
 };
 
 use crate::context;
+use crate::permit::NoPermit;
 use crate::shared::Shared;
-use crate::spawn::Route;
 
 /// Spawns onto an [`SmpExecutor`](crate::SmpExecutor), and can be cloned and given to tasks. It does not keep
 /// the executor running: what is spawned after its end is cancelled.
@@ -49,9 +49,7 @@ impl SmpHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (task, handle) = self.shared.closure(f);
-        self.shared.submit(priority, task);
-        handle
+        self.shared.queue_closure(self.shared.wait_for_permit(), priority, f)
     }
 
     /// As [`SmpExecutor::spawn_future`](crate::SmpExecutor::spawn_future).
@@ -71,9 +69,50 @@ impl SmpHandle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (task, handle) = self.shared.future(Route::at(priority), future);
-        self.shared.submit(priority, task);
-        handle
+        Shared::queue_future(&self.shared, self.shared.wait_for_permit(), priority, future)
+    }
+
+    /// As [`SmpExecutor::try_spawn`](crate::SmpExecutor::try_spawn).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn try_spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        if !self.is_open() {
+            return Err(TrySpawnError::Closed(f));
+        }
+        match self.shared.try_permit() {
+            Ok(permit) => Ok(self.shared.queue_closure(permit, Priority::Normal, f)),
+            Err(NoPermit::Full) => Err(TrySpawnError::Full(f)),
+            Err(NoPermit::Closed) => Err(TrySpawnError::Closed(f)),
+        }
+    }
+
+    /// As [`SmpExecutor::spawn_wait`](crate::SmpExecutor::spawn_wait).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn spawn_wait<F, T>(
+        &self,
+        f: F,
+    ) -> impl Future<Output = Result<JoinHandle<T>, SpawnError>> + Send + use<F, T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let handle = self.clone();
+        async move {
+            let permit = handle.shared.permit().await?;
+            if !handle.is_open() {
+                return Err(SpawnError::Closed);
+            }
+            Ok(handle.shared.queue_closure(permit, Priority::Normal, f))
+        }
     }
 
     /// As [`SmpExecutor::spawn_on`](crate::SmpExecutor::spawn_on).
@@ -108,7 +147,12 @@ impl Spawn for SmpHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.try_spawn_in(role, f).map_err(|_| SpawnError::Closed)
+        let permit = self.shared.wait_for_permit();
+        if !self.is_open() {
+            return Err(SpawnError::Closed);
+        }
+        let label = self.shared.labels.admit(role);
+        Ok(self.shared.queue_closure(permit, Priority::Normal, label.closure(f)))
     }
 
     fn spawn_future_in<F>(&self, role: Role, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
@@ -116,11 +160,12 @@ impl Spawn for SmpHandle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        let permit = self.shared.wait_for_permit();
         if !self.is_open() {
             return Err(SpawnError::Closed);
         }
         let label = self.shared.labels.admit(role);
-        Ok(self.spawn_future(label.future(future)))
+        Ok(Shared::queue_future(&self.shared, permit, Priority::Normal, label.future(future)))
     }
 
     fn try_spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
@@ -131,8 +176,13 @@ impl Spawn for SmpHandle {
         if !self.is_open() {
             return Err(TrySpawnError::Closed(f));
         }
+        let permit = match self.shared.try_permit() {
+            Ok(permit) => permit,
+            Err(NoPermit::Full) => return Err(TrySpawnError::Full(f)),
+            Err(NoPermit::Closed) => return Err(TrySpawnError::Closed(f)),
+        };
         let label = self.shared.labels.admit(role);
-        Ok(self.spawn(label.closure(f)))
+        Ok(self.shared.queue_closure(permit, Priority::Normal, label.closure(f)))
     }
 }
 

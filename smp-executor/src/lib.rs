@@ -41,9 +41,8 @@
 //! [`SmpExecutor::shutdown`] runs what has been accepted; dropping the executor cancels what has not started.
 //! Both wait for what runs, except on a worker of the pool itself.
 
-// Nothing but its models and its own tests uses it: no pool has a limit.
-#[cfg(any(loom, test))]
 mod admission;
+mod assemble;
 mod broadcast;
 mod builder;
 mod context;
@@ -59,6 +58,7 @@ mod mailbox;
 pub mod model;
 mod observe;
 mod parallel;
+mod permit;
 mod queue;
 mod run_queue;
 mod scope;

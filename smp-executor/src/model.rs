@@ -10,7 +10,7 @@ use executor_common::sync::Arc;
 use executor_common::{JoinHandle, Priority, closure_task};
 
 use crate::admission::Admission;
-use crate::builder::{Plan, assemble};
+use crate::assemble::{Plan, assemble};
 use crate::context;
 use crate::fork::JobRef;
 use crate::shared::Shared;
@@ -62,8 +62,7 @@ impl ModelPool {
 
     /// As a shutdown begins.
     pub fn drain(&self) {
-        self.shared.lifecycle.drain();
-        self.shared.sleep.call_all();
+        self.shared.drain();
     }
 
     /// As a drop begins.
@@ -176,7 +175,7 @@ impl ModelAdmission {
     ///
     /// If `limit` is zero.
     pub fn new(limit: usize) -> Self {
-        Self(Admission::new(Some(NonZeroUsize::new(limit).expect("a limit admits something"))))
+        Self(Admission::new(NonZeroUsize::new(limit).expect("a limit admits something")))
     }
 
     /// Admits one task if there is room now.
@@ -208,7 +207,7 @@ impl ModelAdmission {
     }
 
     /// How many are admitted and not released.
-    pub fn queued(&self) -> Option<usize> {
+    pub fn queued(&self) -> usize {
         self.0.queued()
     }
 }

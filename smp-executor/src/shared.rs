@@ -1,13 +1,15 @@
 //! What all of a pool's threads and handles have in common.
 
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use executor_common::sync::atomic::{AtomicUsize, Ordering, fence};
-use executor_common::sync::{Counter, asymmetric};
+use executor_common::sync::{Arc, Counter, asymmetric};
 use executor_common::{
     DomainId, ExecutorMetrics, TaskRegistry, Unparker, WorkerCounters, utilisation,
 };
 
+use crate::admission::Admission;
 use crate::fork::{JobRef, Private, Returned};
 use crate::inbox::Inbox;
 use crate::labels::Labels;
@@ -32,6 +34,8 @@ pub(crate) struct Shared {
     /// How many of them have ever had a thread, from the first on.
     seats_used: AtomicUsize,
     pub(crate) spares: Spares,
+    /// Where the number of queued tasks is limited.
+    pub(crate) admission: Option<Arc<Admission>>,
     pub(crate) sleep: Sleep,
     pub(crate) registry: TaskRegistry,
     pub(crate) lifecycle: Lifecycle,
@@ -69,6 +73,15 @@ impl Remote {
     }
 }
 
+/// What the user has chosen for the pool as a whole.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) hooks: Hooks,
+    pub(crate) measures_delays: bool,
+    /// How many tasks may be queued.
+    pub(crate) limit: Option<usize>,
+}
+
 /// Shards of the registry: enough that threads that spawn futures at once rarely meet.
 const REGISTRY_SHARDS: usize = if executor_common::sync::LOOM { 1 } else { 16 };
 
@@ -78,10 +91,10 @@ impl Shared {
         remotes: Box<[Remote]>,
         sleep: Sleep,
         spares: Spares,
-        hooks: Hooks,
-        measures_delays: bool,
+        settings: Settings,
         epoch: Instant,
     ) -> Self {
+        let Settings { hooks, measures_delays, limit } = settings;
         let delays = measures_delays.then(|| std::sync::Arc::new(Delays::new(remotes.len())));
         Self {
             observes_tasks: measures_delays
@@ -93,6 +106,9 @@ impl Shared {
             seats_used: AtomicUsize::new(core_workers),
             spares,
             inbox: Inbox::new(),
+            admission: limit
+                .and_then(NonZeroUsize::new)
+                .map(|limit| Arc::new(Admission::new(limit))),
             lifecycle: Lifecycle::new(core_workers),
             remotes,
             sleep,
@@ -173,9 +189,24 @@ impl Shared {
         remote.private.seize(victim, || !remote.jobs.is_empty())
     }
 
+    /// Begins an orderly end: what has been accepted runs, others are turned away.
+    pub(crate) fn drain(&self) {
+        self.lifecycle.drain();
+        self.close_admission();
+        self.sleep.call_all();
+    }
+
+    /// Those who wait for room wait for nothing.
+    fn close_admission(&self) {
+        if let Some(admission) = &self.admission {
+            admission.close();
+        }
+    }
+
     /// Begins the end: workers leave after the task that they run, and what is queued is cancelled.
     pub(crate) fn stop(&self) {
         self.lifecycle.stop();
+        self.close_admission();
         // Suspended futures are scheduled for cancellation, and meet the mark.
         self.registry.close();
         self.drain_inbox();

@@ -48,7 +48,7 @@ where
 {
     context::with_worker(|worker| match worker {
         Some(worker) => {
-            let (task, handle) = worker.shared_arc().future(Route::NORMAL, future);
+            let (task, handle) = Shared::future(worker.shared_arc(), Route::NORMAL, future);
             worker.push(task);
             handle
         }
@@ -120,7 +120,7 @@ impl Shared {
     /// Makes a task from a future that any worker may poll.
     #[inline]
     pub(crate) fn future<F>(
-        self: &Arc<Self>,
+        shared: &Arc<Self>,
         route: Route,
         future: F,
     ) -> (Runnable, JoinHandle<F::Output>)
@@ -128,14 +128,16 @@ impl Shared {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        match &self.delays {
-            None => self.plain_future(route, future),
-            Some(delays) => self.plain_future(route, std::sync::Arc::clone(delays).future(future)),
+        match &shared.delays {
+            None => Self::plain_future(shared, route, future),
+            Some(delays) => {
+                Self::plain_future(shared, route, std::sync::Arc::clone(delays).future(future))
+            }
         }
     }
 
     fn plain_future<F>(
-        self: &Arc<Self>,
+        shared: &Arc<Self>,
         route: Route,
         future: F,
     ) -> (Runnable, JoinHandle<F::Output>)
@@ -145,7 +147,7 @@ impl Shared {
     {
         // SAFETY: tasks are run by workers of this pool, in their loop or from `JoinHandle::join`, and each worker keeps the pool alive
         // until its thread has left the domain.
-        unsafe { local_future_task(self.domain, future, self, route.tag()) }
+        unsafe { local_future_task(shared.domain, future, shared, route.tag()) }
     }
 
     /// Queues a new task. A worker's own goes to its own queue, unless it has a priority; anybody else's goes to the inbox, and

@@ -28,8 +28,8 @@ use crate::spawn::Route;
 /// Each so many tasks, those that overtake (high priority, and what is meant for this worker) let another one go first.
 const FAIR_INTERVAL: u32 = 8;
 
-/// Each so many tasks, a worker looks into the inbox before its own queue, so that a task which respawns itself for ever does not
-/// starve those from outside. A multiple of the one above, as is the next.
+/// Each so many tasks, a worker takes a batch out of the inbox before it goes on with its own queue, so that a task which respawns
+/// itself for ever does not starve those from outside. A multiple of the one above, as is the next.
 const INBOX_INTERVAL: u32 = 64;
 
 /// So rarely a task of low priority goes first, so that it does not wait for ever beside a pool that is never idle.
@@ -211,7 +211,7 @@ impl Worker {
             return self.shared.inbox.take(Priority::Low);
         }
         if tick.is_multiple_of(INBOX_INTERVAL) {
-            return self.shared.inbox.take(Priority::Normal);
+            return self.next_batch();
         }
         None
     }
@@ -369,7 +369,7 @@ impl Drop for Leave {
 mod tests {
     use executor_common::{Priority, closure_task};
 
-    use crate::builder::{Plan, assemble};
+    use crate::assemble::{Plan, assemble};
     use crate::context;
 
     #[test]
