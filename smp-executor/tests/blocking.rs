@@ -2,10 +2,12 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 
-use smp_executor::{JoinHandle, SmpExecutor, blocking, current_worker, spawn};
+use smp_executor::{
+    JoinHandle, SmpExecutor, blocking, current_worker, spawn, spawn_future, yield_now,
+};
 use support::{pool, watched};
 
 #[test]
@@ -103,6 +105,25 @@ fn a_join_that_blocks_is_compensated() {
         let joining = executor.spawn(move || awaited.join().unwrap());
         sender.send(()).unwrap();
         assert!(joining.join().unwrap());
+    });
+}
+
+#[test]
+fn a_future_that_yields_until_another_task_has_run_does_not_keep_its_joiner() {
+    watched(|| {
+        let executor = pool(1);
+        let joining = executor.spawn(|| {
+            let flag = Arc::new(AtomicBool::new(false));
+            let seen = Arc::clone(&flag);
+            let yielding = spawn_future(async move {
+                while !seen.load(Ordering::Relaxed) {
+                    yield_now().await;
+                }
+            });
+            drop(spawn(move || flag.store(true, Ordering::Relaxed)));
+            yielding.join().unwrap();
+        });
+        joining.join().unwrap();
     });
 }
 

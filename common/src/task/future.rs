@@ -224,7 +224,8 @@ unsafe fn schedule<F: Future, S: Schedule>(task: Runnable) {
     raw.header().state.add_reference();
     // SAFETY: the vtable belongs to this type of cell; the reference lives to the end of this function.
     let cell = unsafe { cell::<FutureCell<F, S>>(raw.as_ptr()) };
-    // SAFETY: the task has been suspended, so that it is registered and has a share.
+    // SAFETY: the task has been suspended, so that it is registered and has a share; or who has just run it hands it back,
+    // and keeps the scheduler alive by the promise of `future_task`.
     let scheduler = unsafe { cell.scheduler.as_ref() };
     scheduler.schedule(task);
     raw.release();

@@ -14,7 +14,7 @@ use super::error::JoinError;
 use super::id::TaskId;
 use super::raw::RawTask;
 use super::runnable::{RunOutcome, Runnable};
-use super::running::{is_in_domain, is_running_here};
+use super::running::{current_domain, is_in_domain, is_running_here};
 use crate::block_on::{block_on, block_on_until};
 use crate::blocking::{blocking, is_blocking_dear};
 use crate::panic::discard;
@@ -22,6 +22,10 @@ use crate::sync::{LOOM, hint};
 
 /// How long a worker looks before it blocks. Making another thread work instead costs about as much.
 const SPIN: Duration = Duration::from_micros(5);
+
+/// After so many turns in place a future that yields goes back to its queue, where the executor can make up for a blocked worker: it may
+/// wait for a task that is queued behind it.
+const TURNS_IN_PLACE: u32 = 61;
 
 /// About 200 ns between two looks.
 const SPINS_PER_LOOK: u32 = 8;
@@ -134,9 +138,19 @@ impl<T> JoinHandle<T> {
 
     /// Runs the task on this thread if it waits in a queue of the thread's own domain.
     fn run_in_place(&self) {
+        // A future of this thread alone has nowhere else to go.
+        let others_may = self.task.header().domain == current_domain();
         let mut next = self.claim();
+        let mut turns = 0;
         while let Some(turn) = next {
+            turns += 1;
             next = match turn.run() {
+                RunOutcome::Yielded(again)
+                    if turns == TURNS_IN_PLACE && others_may && is_blocking_dear() =>
+                {
+                    again.schedule();
+                    None
+                }
                 RunOutcome::Yielded(again) => Some(again),
                 _ => None,
             };
