@@ -217,6 +217,7 @@ impl WorkerCounters {
     }
 
     /// The worker has found something to do. Does nothing while it is busy already.
+    #[inline]
     pub fn begin_busy(&self) {
         if self.busy_since_ns.get() == 0 {
             self.busy_since_ns.set(self.now_ns() + 1);
@@ -238,6 +239,7 @@ impl WorkerCounters {
     }
 
     /// Counts what became of a queue entry.
+    #[inline]
     pub fn count(&self, outcome: &crate::task::RunOutcome) {
         use crate::task::RunOutcome;
         match outcome {

@@ -74,12 +74,20 @@ impl Private {
     }
 
     /// The oldest, the woken one last.
+    #[inline(always)]
     fn take_oldest(&mut self) -> Option<Runnable> {
-        let oldest = self.queue.pop_front().or_else(|| self.next.take());
-        if self.queue.is_empty() && self.queue.capacity() > KEPT_CAPACITY {
+        match self.queue.pop_front() {
+            Some(oldest) => Some(oldest),
+            None => self.take_last(),
+        }
+    }
+
+    /// The woken future, behind which there is nothing.
+    fn take_last(&mut self) -> Option<Runnable> {
+        if self.queue.capacity() > KEPT_CAPACITY {
             self.queue.shrink_to(KEPT_CAPACITY);
         }
-        oldest
+        self.next.take()
     }
 }
 
@@ -140,6 +148,7 @@ impl RunQueue {
     }
 
     /// The next task, whoever wants some.
+    #[inline]
     pub(crate) fn pop_unasked(&self, remote: &RunQueueRemote) -> Option<Runnable> {
         let is_shared = self.shared.len() > 0;
         if remote.private_len() > 0 {

@@ -163,7 +163,7 @@ impl Worker {
         if searching.is_none()
             && let Some(task) = self.next_own()
         {
-            self.execute(Found::Task(task));
+            self.run_task(task);
             return None;
         }
         let was_searching = searching.is_some();
@@ -172,7 +172,7 @@ impl Worker {
             let Some(task) = self.shared.inbox.take(Priority::Low) else {
                 return self.sleep(None);
             };
-            self.execute(Found::Task(task));
+            self.run_task(task);
             return None;
         };
         let Some(found) = self.search() else {
@@ -182,7 +182,7 @@ impl Worker {
             return self.sleep(Some(evidence));
         };
         self.shared.sleep.stop_searching(evidence, || self.shared.last_look(self.index));
-        self.execute(found);
+        self.run_found(found);
         None
     }
 
@@ -232,21 +232,31 @@ impl Worker {
         Some(task)
     }
 
-    fn execute(&self, found: Found) {
+    #[inline(always)]
+    fn run_task(&self, task: Runnable) {
+        self.while_held(|| {
+            let outcome =
+                if self.shared.observes_tasks { self.run_observed(task) } else { task.run() };
+            self.counters().count(&outcome);
+            if let RunOutcome::Yielded(task) = outcome {
+                self.requeue(task);
+            }
+        });
+    }
+
+    fn run_found(&self, found: Found) {
+        match found {
+            Found::Task(task) => self.run_task(task),
+            Found::Job(job) => self.while_held(|| self.forks.execute_stolen(self, job)),
+        }
+    }
+
+    #[inline(always)]
+    fn while_held(&self, run: impl FnOnce()) {
         let remote = self.remote();
         remote.counters.begin_busy();
         remote.held.set(1);
-        match found {
-            Found::Task(task) => {
-                let outcome =
-                    if self.shared.observes_tasks { self.run_observed(task) } else { task.run() };
-                self.counters().count(&outcome);
-                if let RunOutcome::Yielded(task) = outcome {
-                    self.requeue(task);
-                }
-            }
-            Found::Job(job) => self.forks.execute_stolen(self, job),
-        }
+        run();
         remote.held.set(0);
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -88,11 +88,15 @@ impl<T> JoinHandle<T> {
     /// # Errors
     ///
     /// The task panicked, was cancelled, or is the one that the calling thread runs.
-    pub fn join(mut self) -> Result<T, JoinError> {
-        self.run_in_place();
-        match self.result_without_blocking(None) {
+    pub fn join(self) -> Result<T, JoinError> {
+        let mut this = match self.run_closure_in_place() {
+            Ok(result) => return result,
+            Err(this) => this,
+        };
+        this.run_in_place();
+        match this.result_without_blocking(None) {
             Some(result) => result,
-            None => blocking(|| block_on(self)),
+            None => blocking(|| block_on(this)),
         }
     }
 
@@ -134,6 +138,21 @@ impl<T> JoinHandle<T> {
     /// The task's id.
     pub fn id(&self) -> TaskId {
         self.task.header().id
+    }
+
+    /// Runs a closure on this thread, for its result, if it waits in a queue of the thread's own domain. As
+    /// [`run_in_place`](Self::run_in_place) and [`take_output`](Self::take_output), in fewer steps.
+    fn run_closure_in_place(self) -> Result<Result<T, JoinError>, Self> {
+        let header = self.task.header();
+        let is_closure = header.vtable.future.is_none();
+        if !is_closure || !is_in_domain(header.domain) || !header.state.claim() {
+            return Err(self);
+        }
+        let mut this = ManuallyDrop::new(self);
+        this.task.step_claimed();
+        let output = this.take_output();
+        this.task.leave_claimed();
+        Ok(output)
     }
 
     /// Runs the task on this thread if it waits in a queue of the thread's own domain.
@@ -206,11 +225,11 @@ impl<T> JoinHandle<T> {
         self.take_output()
     }
 
-    /// Takes the output. The caller has seen COMPLETE.
+    /// Takes the output. The caller has seen COMPLETE, or has run the task and not completed it.
     fn take_output(&mut self) -> Result<T, JoinError> {
         let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
         let out = output.as_mut_ptr().cast::<()>();
-        // SAFETY: after COMPLETE the stage belongs to the handle; `T` is the output type (invariant of
+        // SAFETY: after COMPLETE the stage belongs to the handle, until then to the runner; `T` is the output type (invariant of
         // `from_raw_task`), so that `out` has room for what is written.
         unsafe { (self.task.header().vtable.take_output)(self.task.as_ptr(), out) };
         // SAFETY: `take_output` has written it.

@@ -101,6 +101,23 @@ impl RawTask {
         }
     }
 
+    /// Runs a closure that its handle has claimed.
+    pub(super) fn step_claimed(self) {
+        let header = self.header();
+        within_task(header.id, || {
+            // SAFETY: `claim` has set RUNNING, so that the stage is this thread's.
+            let stepped = unsafe { (header.vtable.step)(self.0) };
+            debug_assert!(matches!(stepped, Stepped::Done { .. }), "only closures are claimed");
+        });
+    }
+
+    /// The handle has taken the output of what it claimed, and goes.
+    pub(super) fn leave_claimed(self) {
+        if self.header().state.leave_claimed() {
+            self.free();
+        }
+    }
+
     /// A poll returned pending.
     fn suspend(self) -> RunOutcome {
         let state = &self.header().state;

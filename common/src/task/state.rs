@@ -214,6 +214,27 @@ impl State {
         })
     }
 
+    /// The handle wants to run the task for itself. It needs no reference besides its own: it waits for nothing meanwhile,
+    /// and nobody waits for it. False if the task does not wait in a queue, has been aborted, or has a join waker.
+    pub(crate) fn claim(&self) -> bool {
+        self.transition(|current| {
+            debug_assert!(current.has_join_interest(), "{current:?}");
+            if !current.is_runnable() || current.is_cancelled() || current.has_join_waker() {
+                return (None, false);
+            }
+            (Some((current.0 | RUNNING) & !NOTIFIED), true)
+        })
+    }
+
+    /// The handle has run what it claimed, has taken the output, and goes. True if its reference was the last.
+    pub(crate) fn leave_claimed(&self) -> bool {
+        self.transition(|current| {
+            debug_assert!(current.is_running() && current.has_join_interest(), "{current:?}");
+            let done = (current.0 & !(RUNNING | JOIN_INTEREST)) | COMPLETE;
+            (Some(done - REF_ONE), current.is_exclusive())
+        })
+    }
+
     /// A poll returned pending.
     pub(crate) fn to_idle(&self) -> ToIdle {
         self.transition(|current| {
