@@ -238,8 +238,12 @@ impl Worker {
             let outcome =
                 if self.shared.observes_tasks { self.run_observed(task) } else { task.run() };
             self.counters().count(&outcome);
-            if let RunOutcome::Yielded(task) = outcome {
-                self.requeue(task);
+            match outcome {
+                RunOutcome::Yielded(task) => self.requeue(task),
+                // What a handle has run in place leaves its entry behind. That is no turn: otherwise such entries would pile up
+                // beside an inbox that is never empty.
+                RunOutcome::Stale => self.tick.set(self.tick.get().wrapping_sub(1)),
+                _ => {}
             }
         });
     }
