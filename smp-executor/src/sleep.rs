@@ -112,6 +112,11 @@ impl Sleep {
         Demand { searching: counts.searching(), sleeping: counts.sleeping() }
     }
 
+    /// Whether anybody neither searches nor sleeps. Counts a blocked worker, and not the spare that stands in for it.
+    pub(crate) fn is_anybody_working(&self) -> bool {
+        self.demand().idle() < self.core_workers
+    }
+
     /// Whether anybody searches.
     pub(crate) fn is_anyone_searching(&self) -> bool {
         self.counts().searching() > 0

@@ -1,7 +1,9 @@
 //! A worker's life: find, run, lie down.
 
+mod patience;
 mod search;
 
+use patience::Patience;
 pub(crate) use search::pause;
 
 use std::cell::Cell;
@@ -52,6 +54,7 @@ pub(crate) struct Worker {
     pub(crate) forks: Forks,
     parker: Parker,
     tick: Cell<u32>,
+    patience: Patience,
     random: Cell<u32>,
     /// A spare that is not needed any more.
     dismissed: Cell<bool>,
@@ -75,7 +78,8 @@ impl Worker {
         let seed = (index as u32 + 1).wrapping_mul(0x9E37_79B9) | 1;
         let (tick, random, dismissed) = (Cell::new(0), Cell::new(seed), Cell::new(false));
         let remote = RemoteRef(NonNull::from(shared.remote(index)));
-        Self { index, shared, remote, tasks, forks, parker, tick, random, dismissed }
+        let patience = Patience::new();
+        Self { index, shared, remote, tasks, forks, parker, tick, patience, random, dismissed }
     }
 
     pub(crate) fn index(&self) -> usize {
@@ -295,6 +299,7 @@ impl Worker {
         counters.end_busy();
         counters.parks.add_owned(1);
         observe::call(self.shared.hooks.on_park.as_ref(), self.index);
+        let begin = Instant::now();
         let woken = self.shared.sleep.fall_asleep(
             self.index,
             &self.parker,
@@ -302,6 +307,7 @@ impl Worker {
             self.is_bound(),
             |others| self.is_work_left(others),
         );
+        self.patience.note_sleep(begin.elapsed());
         self.woken(woken)
     }
 

@@ -3,32 +3,37 @@
 use executor_common::Priority;
 use executor_common::sync::{LOOM, hint, thread};
 
+use super::patience::MAX_ROUNDS;
 use super::{Found, Worker};
 use crate::shutdown::Phase;
 use crate::sleep::Others;
 
-/// How often a searcher goes over all queues before it lies down. Waking a halted core takes the waker about
-/// 10 us and the task about 40; a search of about that length pays for itself if work comes meanwhile.
-const SEARCH_ROUNDS: u32 = if LOOM { 1 } else { 40 };
-
-/// Of those, how many only pause in between; the others give the core to whoever wants it. At their turn, and in the last
-/// round, it takes private tasks and forked jobs from workers that have not heard the question: those do something long.
-const SPIN_ROUNDS: u32 = if LOOM { 0 } else { 32 };
+/// After so many rounds, about 7 us, and in the last one, a searcher takes private tasks and forked jobs from workers that have not
+/// heard the question: those do something long.
+const SEIZE_ROUND: u32 = if LOOM { 0 } else { 32 };
 /// About 200 ns: whoever waits longer between two looks finds a small job when it is almost done.
 const SPINS_PER_ROUND: u32 = 8;
 
 impl Worker {
     /// Goes over everybody's queues until something is found or the search has lasted long enough.
+    ///
+    /// It never gives its core away meanwhile: a searcher that does not run is one on whom every push relies.
     pub(super) fn search(&self) -> Option<Found> {
         self.counters().end_busy();
-        for round in 0..SEARCH_ROUNDS {
+        // Beside somebody who works, something may come at any time, and what is private takes some microseconds to get.
+        let is_beside_work = self.shared.sleep.is_anybody_working();
+        let rounds = if is_beside_work { MAX_ROUNDS } else { self.patience.rounds() };
+        for round in 0..rounds {
             if round > 0 {
-                pause(round <= SPIN_ROUNDS);
+                pause(true);
             }
             if let Some(found) = self.sweep() {
+                if round > 0 {
+                    self.patience.note_find();
+                }
                 return Some(found);
             }
-            if (round == SPIN_ROUNDS || round == SEARCH_ROUNDS - 1)
+            if (round == SEIZE_ROUND || round == rounds - 1)
                 && let Some(found) = self.seize()
             {
                 return Some(found);
