@@ -47,6 +47,16 @@ impl Inbox {
             .find_map(|priority| self.take(priority))
     }
 
+    /// Whether nothing of a priority is here.
+    #[inline]
+    pub(crate) fn is_empty_at(&self, priority: Priority) -> bool {
+        match priority {
+            Priority::High => self.high.is_empty(),
+            Priority::Normal => self.normal.is_empty(),
+            Priority::Low => self.low.is_empty(),
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.normal.is_empty() && self.high.is_empty() && self.low.is_empty()
     }

@@ -24,7 +24,7 @@ pub(crate) struct Own {
     /// Closures for this worker.
     pub(crate) mailbox: Mailbox,
     /// Futures of this worker that are ready. Nobody else ever takes one out, not even to drop it.
-    ready: Mailbox,
+    pub(crate) ready: Mailbox,
     /// Futures of this worker that are not done. Written by the worker alone.
     live: Counter,
 }
@@ -49,9 +49,22 @@ impl Own {
         self.mailbox.len() + self.ready.len()
     }
 
+    /// Drops the entries that handles have left behind when they ran their futures in place. There are no live futures.
+    pub(crate) fn forget_stale(&self) {
+        while let Some(task) = self.ready.take() {
+            let stale = task.run();
+            debug_assert!(matches!(stale, RunOutcome::Stale), "{stale:?}");
+        }
+    }
+
     /// Whether there is no task now.
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether there is nothing to come either. Ready entries without live futures are stale.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.mailbox.is_empty() && !self.has_live_futures()
     }
 
     /// Whether a future may become ready later.
@@ -65,6 +78,8 @@ impl Own {
 /// Whatever wakes it, it runs on this worker, in turn with the worker's other tasks. A task of this very worker that
 /// waits for it in [`JoinHandle::join`] polls it in place if it is ready; if it is not, that is a deadlock: `.await` the
 /// handle instead.
+///
+/// In a hook of a compensating thread that ends it is cancelled at once.
 ///
 /// # Panics
 ///
@@ -131,7 +146,12 @@ where
         let (task, handle) = unsafe {
             local_future_task(own.domain, Live(future), worker.shared_arc(), route.tag())
         };
-        own.ready.put(task);
+        if worker.is_dismissed() {
+            // Nobody would run it; it is cancelled here.
+            drop(task);
+        } else {
+            own.ready.put(task);
+        }
         handle
     })
 }
@@ -187,10 +207,6 @@ impl Worker {
                 None => thread::yield_now(),
             }
         }
-        // What a handle has run in place leaves an entry behind.
-        while let Some(task) = own.ready.take() {
-            let stale = task.run();
-            debug_assert!(matches!(stale, RunOutcome::Stale), "{stale:?}");
-        }
+        own.forget_stale();
     }
 }

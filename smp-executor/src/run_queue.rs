@@ -73,6 +73,22 @@ impl Private {
         self.queue.len() + usize::from(self.next.is_some())
     }
 
+    #[inline(always)]
+    fn push(&mut self, task: Runnable) {
+        if self.queue.len() == self.queue.capacity() {
+            self.forget_void();
+        }
+        self.queue.push_back(task);
+    }
+
+    /// Before the queue grows: lets go of entries whose tasks have been run in place. A task that spawns and joins in a loop would
+    /// fill it with them.
+    #[cold]
+    fn forget_void(&mut self) {
+        // No task of anybody's is dropped here, only a reference to what is left of one.
+        self.queue.retain(|task| !task.is_void());
+    }
+
     /// The oldest, the woken one last.
     #[inline(always)]
     fn take_oldest(&mut self) -> Option<Runnable> {
@@ -112,7 +128,7 @@ impl RunQueue {
     /// Queues a new task, behind all others.
     #[inline]
     pub(crate) fn push(&self, remote: &RunQueueRemote, sleep: &Sleep, task: Runnable) {
-        self.with_private(remote, |private| private.queue.push_back(task));
+        self.with_private(remote, |private| private.push(task));
         self.after_push(remote, sleep);
     }
 
@@ -121,7 +137,7 @@ impl RunQueue {
     pub(crate) fn push_woken(&self, remote: &RunQueueRemote, sleep: &Sleep, task: Runnable) {
         self.with_private(remote, |private| {
             if let Some(displaced) = private.next.replace(task) {
-                private.queue.push_back(displaced);
+                private.push(displaced);
             }
         });
         self.after_push(remote, sleep);
@@ -195,6 +211,8 @@ impl RunQueue {
         let kept = usize::from(demand.searching > 0 && asymmetric::is_supported());
         let missing = demand.takers().saturating_sub(self.shared.len());
         let count = match missing {
+            // Nobody could seize what stays.
+            _ if !asymmetric::is_supported() => private,
             0 => 0,
             _ => (private / 2)
                 .min(SHARE_LIMIT * missing)

@@ -135,6 +135,11 @@ impl Shared {
         &self.remotes[worker]
     }
 
+    /// Whether anybody could stand in for a worker that blocks.
+    pub(crate) fn has_spares(&self) -> bool {
+        self.remotes.len() > self.core_workers
+    }
+
     /// A spare is about to have a thread.
     pub(crate) fn use_seat(&self, index: usize) {
         // Ordering: Relaxed; see `remotes`.

@@ -200,7 +200,7 @@ impl Sleep {
         while let Some(worker) = sleepers.stack.pop() {
             self.wake_called(worker);
         }
-        while let Some(spare) = sleepers.call_reserve() {
+        while let Some(spare) = sleepers.recall_any() {
             self.unpark_called(spare);
         }
     }
@@ -307,7 +307,12 @@ impl Sleep {
     fn get_up(&self, worker: usize) -> Option<Woken> {
         let mut sleepers = self.sleepers.lock();
         if !sleepers.remove(worker) {
-            return None;
+            // A spare that was taken out of play before it had looked. There is something to do: it sees that somebody does it,
+            // and goes out of play then.
+            return sleepers.recall(worker).then(|| {
+                self.count_sleepers(sleepers.stack.len(), &sleepers);
+                Woken::ToLook
+            });
         }
         let change = |counts| {
             let up = counts - ONE_SLEEPING;
@@ -343,37 +348,60 @@ impl Sleep {
 
     /// How many spares are in play.
     pub(crate) fn spares_in_play(&self) -> usize {
-        self.sleepers.lock().in_play() - self.core_workers
+        self.sleepers.lock().spares_in_play()
     }
 }
 
 /// Spares stand in for workers that block.
 impl Sleep {
     /// A worker is about to block: brings somebody else into play.
-    pub(crate) fn substitute(&self) -> Substitute {
-        let mut sleepers = self.sleepers.lock();
-        let substitute = sleepers.substitute();
-        self.publish_surplus(&sleepers);
-        if substitute == Substitute::Asleep {
-            // Ordering: Relaxed. The caller fences and looks, as somebody does who lies down.
-            self.counts.fetch_add(ONE_SLEEPING, Ordering::Relaxed);
-        }
-        substitute
+    pub(crate) fn begin_blocking(&self) -> Substitute {
+        self.change(Sleepers::begin_blocking)
     }
 
-    /// The worker does not block any more: somebody goes out of play, now or at the end of its task.
-    ///
-    /// A sleeper owes nobody a look, so it can be taken out at any time.
-    pub(crate) fn withdraw(&self) {
+    /// It goes on: somebody goes out of play, now or at the end of its task.
+    pub(crate) fn end_blocking(&self) {
+        self.change(Sleepers::end_blocking);
+    }
+
+    /// A worker is about to sleep until a forked job is done: may bring somebody else into play.
+    pub(crate) fn begin_waiting(&self) -> Substitute {
+        self.change(Sleepers::begin_waiting)
+    }
+
+    /// It goes on.
+    pub(crate) fn end_waiting(&self) {
+        self.change(Sleepers::end_waiting);
+    }
+
+    /// Changes who is in play.
+    fn change<R>(&self, change: impl FnOnce(&mut Sleepers) -> R) -> R {
         let mut sleepers = self.sleepers.lock();
-        if sleepers.withdraw(|worker| {
-            // Ordering: Relaxed; written before the worker took the lock to lie down.
-            worker >= self.core_workers && !self.places[worker].bound.load(Ordering::Relaxed)
-        }) {
-            // Ordering: Relaxed, as in `wake_one`.
-            self.counts.fetch_sub(ONE_SLEEPING, Ordering::Relaxed);
+        let before = sleepers.stack.len();
+        let result = change(&mut sleepers);
+        // A sleeper owes nobody a look once it has looked itself; one that has not looked yet comes back (`get_up`).
+        while sleepers.withdraw(|worker| self.is_free_spare(worker)) {}
+        self.count_sleepers(before, &sleepers);
+        result
+    }
+
+    /// Whether a spare may go out of play.
+    fn is_free_spare(&self, worker: usize) -> bool {
+        // Ordering: Relaxed; written before the worker took the lock to lie down.
+        worker >= self.core_workers && !self.places[worker].bound.load(Ordering::Relaxed)
+    }
+
+    /// Spares have come to or gone from the stack, which had this length before.
+    fn count_sleepers(&self, before: usize, sleepers: &Sleepers) {
+        let now = sleepers.stack.len();
+        // Ordering: Relaxed. Who has put somebody there fences and looks, as somebody does who lies down.
+        if now > before {
+            self.counts.fetch_add((now - before) * ONE_SLEEPING, Ordering::Relaxed);
+        } else if now < before {
+            self.counts.fetch_sub((before - now) * ONE_SLEEPING, Ordering::Relaxed);
         }
-        self.publish_surplus(&sleepers);
+        // Ordering: Relaxed; see `is_surplus`.
+        self.surplus.store(sleepers.surplus(), Ordering::Relaxed);
     }
 
     /// The thread of a spare that was dismissed has left its seat.
@@ -383,7 +411,7 @@ impl Sleep {
 
     /// The thread of a substitute could not be started.
     pub(crate) fn give_back(&self, spare: usize) {
-        self.sleepers.lock().give_back(spare);
+        self.change(|sleepers| sleepers.give_back(spare));
     }
 
     /// Whether a spare may have to go out of play.
@@ -394,7 +422,7 @@ impl Sleep {
     }
 
     /// A spare that is awake and has shared all of its tasks goes out of play, if one is surplus, until it is needed. None if
-    /// none was surplus.
+    /// none was surplus, or if the pool ends: whoever ends it wakes those who are in the reserve by then.
     ///
     /// `if_all_asleep` is called if all others sleep that are in play: the last one of them to lie down took this one for
     /// somebody who works.
@@ -402,13 +430,15 @@ impl Sleep {
         &self,
         spare: usize,
         parker: &Parker,
+        ends: impl FnOnce() -> bool,
         if_all_asleep: impl FnOnce(),
     ) -> Option<Woken> {
         let mut sleepers = self.sleepers.lock();
-        if !sleepers.retire(spare) {
+        let before = sleepers.stack.len();
+        if ends() || !sleepers.retire(spare) {
             return None;
         }
-        self.publish_surplus(&sleepers);
+        self.count_sleepers(before, &sleepers);
         let all_asleep = sleepers.all_asleep();
         drop(sleepers);
         if all_asleep {
@@ -417,20 +447,13 @@ impl Sleep {
         Some(self.sleep_until_woken(spare, parker))
     }
 
-    /// A spare among the sleepers goes out of play, if one is surplus.
+    /// A spare among the sleepers, which has looked, goes out of play if one is surplus.
     fn retire_asleep(&self, spare: usize) {
-        let mut sleepers = self.sleepers.lock();
-        if sleepers.surplus() > 0 && sleepers.remove(spare) {
-            sleepers.retire(spare);
-            // Ordering: Relaxed, as in `withdraw`.
-            self.counts.fetch_sub(ONE_SLEEPING, Ordering::Relaxed);
-            self.publish_surplus(&sleepers);
-        }
-    }
-
-    fn publish_surplus(&self, sleepers: &Sleepers) {
-        // Ordering: Relaxed; see `is_surplus`.
-        self.surplus.store(sleepers.surplus(), Ordering::Relaxed);
+        self.change(|sleepers| {
+            if sleepers.surplus() > 0 && sleepers.remove(spare) {
+                sleepers.retire(spare);
+            }
+        });
     }
 }
 

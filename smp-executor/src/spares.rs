@@ -25,7 +25,8 @@ pub(crate) struct Spares {
     refused: Counter,
 }
 
-/// One spare: its seat while it has no thread, and its thread while it has one, or had one last.
+/// One spare: its seat while it has no thread, and its thread while it has one. A thread that has ended, or has left its seat and is
+/// about to, is not waited for: what it runs then are destructors of the program's.
 #[derive(Default)]
 struct Spare {
     seat: Option<Seat>,
@@ -55,10 +56,6 @@ impl Spares {
         let Some(seat) = spare.seat.take() else {
             unreachable!("a spare without a thread has its seat")
         };
-        if let Some(ended) = spare.thread.take() {
-            // It has left its seat, so that it ends now. A worker's panic would be a bug of this crate; it has been printed.
-            let _ = ended.join();
-        }
         shared.use_seat(index);
         shared.lifecycle.join();
         // Where the thread does not start, the seat comes back with it.
@@ -83,6 +80,7 @@ impl Spares {
             }
             Err(_) => {
                 spare.seat = place.lock().take();
+                spare.thread = None;
                 shared.lifecycle.leave(1);
                 false
             }
@@ -116,10 +114,40 @@ pub(crate) const BLOCKER: Blocker = Blocker {
 
 impl Worker {
     /// The task that this worker runs is about to block: somebody else comes into play. False if there is nobody.
-    pub(crate) fn begin_blocking(&self) -> bool {
+    fn begin_blocking(&self) -> bool {
+        let is_replaced = self.bring_in(self.shared().sleep.begin_blocking());
+        if !is_replaced {
+            self.shared().spares.refused.add(1);
+        }
+        self.open_queues();
+        true
+    }
+
+    /// The task goes on.
+    fn end_blocking(&self) {
+        self.shared().sleep.end_blocking();
+    }
+
+    /// Calls `wait`, which sleeps until a forked job is done. Somebody else comes into play if nobody is left otherwise who could run a queued
+    /// task that a blocked worker waits for.
+    pub(crate) fn waiting(&self, wait: impl FnOnce()) {
         let shared = self.shared();
-        let is_replaced = match shared.sleep.substitute() {
-            Substitute::Awake | Substitute::Asleep => true,
+        if !shared.has_spares() {
+            return wait();
+        }
+        let substitute = shared.sleep.begin_waiting();
+        if substitute != Substitute::NotNeeded && self.bring_in(substitute) {
+            self.open_queues();
+        }
+        wait();
+        shared.sleep.end_waiting();
+    }
+
+    /// True if there is somebody.
+    fn bring_in(&self, substitute: Substitute) -> bool {
+        let shared = self.shared();
+        match substitute {
+            Substitute::NotNeeded | Substitute::Asleep => true,
             Substitute::Threadless(spare) => {
                 let is_started = shared.spares.start(self.shared_arc(), spare);
                 if !is_started {
@@ -128,16 +156,6 @@ impl Worker {
                 is_started
             }
             Substitute::None => false,
-        };
-        if !is_replaced {
-            shared.spares.refused.add(1);
         }
-        self.open_queues();
-        is_replaced
-    }
-
-    /// The task goes on.
-    pub(crate) fn end_blocking(&self) {
-        self.shared().sleep.withdraw();
     }
 }

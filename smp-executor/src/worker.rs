@@ -139,7 +139,8 @@ impl Worker {
 
     /// Leaves nothing behind that nobody would come for.
     fn empty_queues(&self) {
-        if self.dismissed.get() {
+        if self.is_dismissed() {
+            self.remote().own.forget_stale();
             while let Some(task) = self.tasks.pop_unasked(&self.remote().tasks) {
                 self.shared.inject(Priority::Normal, task);
             }
@@ -201,12 +202,12 @@ impl Worker {
         let first = if tick.is_multiple_of(FAIR_INTERVAL) {
             self.next_neglected(tick)
         } else {
-            self.next_overtaking()
+            self.next_overtaking(tick)
         };
         first
             .or_else(|| self.tasks.pop(&self.remote().tasks, &self.shared.sleep))
             .or_else(|| self.next_batch())
-            .or_else(|| self.next_overtaking())
+            .or_else(|| self.next_overtaking(tick))
     }
 
     /// What others could keep waiting for ever.
@@ -220,10 +221,24 @@ impl Worker {
         None
     }
 
-    /// What only this worker may run, and what is urgent.
+    /// What only this worker may run, and what is urgent; each in its turn before the others.
     #[inline]
-    fn next_overtaking(&self) -> Option<Runnable> {
-        self.remote().own.take().or_else(|| self.shared.inbox.take(Priority::High))
+    fn next_overtaking(&self, tick: u32) -> Option<Runnable> {
+        let (own, inbox) = (&self.remote().own, &self.shared.inbox);
+        if own.is_empty() && inbox.is_empty_at(Priority::High) {
+            return None;
+        }
+        for turn in 0..3 {
+            let task = match tick.wrapping_add(turn) % 3 {
+                0 => own.mailbox.take(),
+                1 => own.ready.take(),
+                _ => inbox.take(Priority::High),
+            };
+            if task.is_some() {
+                return task;
+            }
+        }
+        None
     }
 
     /// A batch out of the inbox, by a worker that is not counted as searching. What goes into its deque is a push
@@ -313,15 +328,17 @@ impl Worker {
 
     fn woken(&self, woken: Woken) -> Option<Searching> {
         self.counters().wakes.add_owned(1);
+        self.dismissed.set(matches!(woken, Woken::Dismissed));
         observe::call(self.shared.hooks.on_unpark.as_ref(), self.index);
         match woken {
             Woken::ToSearch(evidence) => Some(evidence),
-            Woken::ToLook => None,
-            Woken::Dismissed => {
-                self.dismissed.set(true);
-                None
-            }
+            Woken::ToLook | Woken::Dismissed => None,
         }
+    }
+
+    /// Whether this worker's thread ends while the pool goes on.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.dismissed.get()
     }
 
     /// Whether there are futures that only this worker may run.
@@ -340,9 +357,10 @@ impl Worker {
                 shared.sleep.call_all();
             }
         };
+        let ends = || shared.lifecycle.phase() == Phase::Stopping;
         shared
             .sleep
-            .retire(self.index, &self.parker, if_all_asleep)
+            .retire(self.index, &self.parker, ends, if_all_asleep)
             .and_then(|woken| self.woken(woken))
     }
 

@@ -127,6 +127,36 @@ fn a_future_that_yields_until_another_task_has_run_does_not_keep_its_joiner() {
     });
 }
 
+/// A spare that waits for a forked job is no substitute for the worker that runs that job and blocks in it.
+#[test]
+fn a_blocked_thief_of_a_waiting_spare_has_a_substitute() {
+    watched(|| {
+        let executor = pool(1);
+        let (spare_runs, gate) = mpsc::channel::<()>();
+        let first = executor.spawn(move || blocking(|| gate.recv().unwrap()));
+        // On the spare.
+        let second = executor.spawn(move || {
+            let has_begun = AtomicBool::new(false);
+            let fork = smp_executor::join(
+                || {
+                    spare_runs.send(()).unwrap();
+                    while !has_begun.load(Ordering::Relaxed) {
+                        std::thread::yield_now();
+                    }
+                },
+                // On the worker, which goes on, and takes this branch.
+                || {
+                    has_begun.store(true, Ordering::Relaxed);
+                    spawn_future(async { spawn(|| 42).await.unwrap() }).join().unwrap()
+                },
+            );
+            fork.1
+        });
+        first.join().unwrap();
+        assert_eq!(second.join().unwrap(), 42);
+    });
+}
+
 #[test]
 fn spares_are_bounded_and_reported() {
     watched(|| {
@@ -222,5 +252,61 @@ fn many_workers_block_and_go_on_all_the_time() {
             }
         }
         assert_eq!(runs.load(Ordering::Relaxed), 1_000);
+    });
+}
+
+#[test]
+fn a_pool_ends_while_a_spare_goes_out_of_play() {
+    watched(|| {
+        for round in 0..300 {
+            let executor = pool(1);
+            let (go, gone) = mpsc::channel::<()>();
+            let stop = Arc::new(AtomicBool::new(false));
+            let stopped = Arc::clone(&stop);
+            let blocked = executor.spawn(move || blocking(|| gone.recv().unwrap()));
+            drop(executor.spawn(move || {
+                while !stopped.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            }));
+            go.send(()).unwrap();
+            blocked.join().unwrap();
+            stop.store(true, Ordering::Relaxed);
+            (0..round % 100).for_each(|_| std::hint::spin_loop());
+            // A spare that nobody woke would sleep for ten seconds; then the watchdog strikes.
+            drop(executor);
+        }
+    });
+}
+
+#[test]
+fn a_task_that_spawns_and_joins_in_a_loop_leaves_nothing_behind() {
+    watched(|| {
+        let executor = pool(1);
+        let worker = executor.handle();
+        let depth = executor.spawn(move || {
+            for n in 0..100_000 {
+                assert_eq!(spawn(move || n).join().unwrap(), n);
+            }
+            worker.metrics().workers[0].queue_depth
+        });
+        let depth = depth.join().unwrap();
+        assert!(depth < 1_000, "{depth} entries of tasks that are done");
+    });
+}
+
+#[test]
+fn what_a_hook_spawns_before_a_sleep_is_run() {
+    watched(|| {
+        let (sender, ran) = mpsc::channel();
+        let once = Mutex::new(Some(sender));
+        let executor = SmpExecutor::builder().workers(1).on_park(move |_| {
+            if let Some(sender) = once.lock().unwrap().take() {
+                drop(spawn(move || sender.send(())));
+            }
+        });
+        let executor = executor.build().unwrap();
+        ran.recv().unwrap();
+        assert_eq!(executor.spawn(|| 1).join().unwrap(), 1);
     });
 }

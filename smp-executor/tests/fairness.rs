@@ -213,3 +213,37 @@ fn yielding_futures_and_a_fork_join_loop_go_on_beside_each_other() {
         }
     });
 }
+
+/// What is meant for one worker, and what is urgent, take turns.
+#[test]
+fn nothing_that_overtakes_starves_the_others_that_do() {
+    watched(|| {
+        fn again(handle: SmpHandle, stop: Stop) {
+            if !stop.is_set() {
+                let next = handle.clone();
+                drop(handle.spawn_on(0, move || again(next, stop)));
+            }
+        }
+        let executor = pool(1);
+        let stop = Stop::default();
+        again(executor.handle(), stop.clone());
+        let (high, _) = keep_respawning(&executor, Priority::High);
+        let yields = stop.clone();
+        let local = executor.spawn(move || {
+            smp_executor::spawn_local(async move {
+                while !yields.is_set() {
+                    yield_now().await;
+                }
+            })
+        });
+        let local = local.join().unwrap();
+        executor.spawn_on(0, || ()).join().unwrap();
+        executor.spawn_with(Priority::High, || ()).join().unwrap();
+        executor.spawn(|| smp_executor::spawn_local(async {})).join().unwrap().join().unwrap();
+        executor.spawn(|| ()).join().unwrap();
+        executor.spawn_with(Priority::Low, || ()).join().unwrap();
+        stop.now();
+        high.now();
+        local.join().unwrap();
+    });
+}

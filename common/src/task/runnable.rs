@@ -68,6 +68,11 @@ impl Runnable {
         with_hook(on_panic.cloned(), || self.cancel())
     }
 
+    /// Whether the task is done, so that this entry will never run anything. Dropping it has no effect then.
+    pub fn is_void(&self) -> bool {
+        self.0.header().state.load().is_complete()
+    }
+
     /// The task's id.
     pub fn id(&self) -> TaskId {
         self.0.header().id

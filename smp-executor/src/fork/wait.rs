@@ -65,7 +65,7 @@ where
             worker.forks.execute_stolen(worker, loot);
             round = 0;
         } else if round >= WAIT_ROUNDS {
-            latch.sleep(&worker.forks.parker);
+            worker.waiting(|| latch.sleep(&worker.forks.parker));
             round = 0;
         } else {
             round += 1;
@@ -110,7 +110,7 @@ where
         if worker.shared().returned.take_this(reference) {
             return Waited::TakenBack;
         }
-        latch.sleep(&worker.forks.parker);
+        worker.waiting(|| latch.sleep(&worker.forks.parker));
     }
     Waited::Done
 }

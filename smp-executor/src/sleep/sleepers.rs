@@ -5,24 +5,27 @@
 /// A *core worker* is in play from beginning to end. A *spare* is in play while somebody is blocked; otherwise it
 /// waits in the reserve, where no push wakes it, or has no thread.
 pub(super) struct Sleepers {
+    core_workers: usize,
     /// Workers in play that sleep, the last one to lie down on top: its cache is the warmest.
     pub(super) stack: Vec<usize>,
     /// Workers in play, asleep or awake, those included that are blocked.
     in_play: usize,
+    /// Workers in play that are blocked.
+    blocked: usize,
+    /// Workers in play that sleep until a forked job of theirs is done: not for any other reason.
+    waiting: usize,
     /// Spares whose threads wait to be needed.
     reserve: Vec<usize>,
     /// Spares without a thread, the lowest index on top.
     threadless: Vec<usize>,
-    /// Spares in play for whom nobody is blocked any more.
-    surplus: usize,
 }
 
 /// Who stands in for a worker that blocks.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Substitute {
-    /// Somebody who is awake.
-    Awake,
+    /// There are enough without it.
+    NotNeeded,
     /// Somebody who has been put among the sleepers, for whom the caller has to look.
     Asleep,
     /// This spare, once it has a thread.
@@ -34,11 +37,13 @@ pub(crate) enum Substitute {
 impl Sleepers {
     pub(super) fn new(core_workers: usize, workers: usize) -> Self {
         Self {
+            core_workers,
             stack: Vec::with_capacity(workers),
             in_play: core_workers,
+            blocked: 0,
+            waiting: 0,
             reserve: Vec::new(),
             threadless: (core_workers..workers).rev().collect(),
-            surplus: 0,
         }
     }
 
@@ -47,18 +52,14 @@ impl Sleepers {
         self.stack.len() == self.in_play
     }
 
-    pub(super) fn in_play(&self) -> usize {
-        self.in_play
-    }
-
-    pub(super) fn surplus(&self) -> usize {
-        self.surplus
+    /// How many spares are in play.
+    pub(super) fn spares_in_play(&self) -> usize {
+        self.in_play - self.core_workers
     }
 
     /// Takes a worker out of the stack. False if it was not there.
     pub(super) fn remove(&mut self, worker: usize) -> bool {
-        let place = self.stack.iter().position(|sleeper| *sleeper == worker);
-        place.map(|place| self.stack.remove(place)).is_some()
+        take_out(&mut self.stack, worker)
     }
 
     /// Whether a spare's thread waits to be needed.
@@ -66,11 +67,47 @@ impl Sleepers {
         self.reserve.contains(&spare)
     }
 
-    /// Brings somebody into play.
-    pub(super) fn substitute(&mut self) -> Substitute {
-        if self.surplus > 0 {
-            self.surplus -= 1;
-            return Substitute::Awake;
+    /// How many should be in play: as many as there are core workers, besides those who are blocked. And one more than wait
+    /// for forked jobs, since what they wait for may itself wait for a queued task. (While nobody is blocked somebody runs what they
+    /// wait for.)
+    fn wanted(&self) -> usize {
+        match self.blocked {
+            0 => self.core_workers,
+            blocked => blocked + self.core_workers.max(self.waiting + 1),
+        }
+    }
+
+    /// How many spares in play are too many.
+    pub(super) fn surplus(&self) -> usize {
+        self.in_play.saturating_sub(self.wanted())
+    }
+
+    /// A worker blocks.
+    pub(super) fn begin_blocking(&mut self) -> Substitute {
+        self.blocked += 1;
+        self.substitute()
+    }
+
+    /// It goes on.
+    pub(super) fn end_blocking(&mut self) {
+        self.blocked -= 1;
+    }
+
+    /// A worker sleeps until a forked job is done.
+    pub(super) fn begin_waiting(&mut self) -> Substitute {
+        self.waiting += 1;
+        self.substitute()
+    }
+
+    /// It goes on.
+    pub(super) fn end_waiting(&mut self) {
+        self.waiting -= 1;
+    }
+
+    /// Brings somebody into play, if there are too few.
+    fn substitute(&mut self) -> Substitute {
+        if self.in_play >= self.wanted() {
+            return Substitute::NotNeeded;
         }
         let substitute = if let Some(spare) = self.reserve.pop() {
             // At the bottom: a core worker is woken first.
@@ -85,38 +122,39 @@ impl Sleepers {
         substitute
     }
 
-    /// Takes a sleeping spare out of play that is free to go. False if there is none; one of the others is surplus then.
+    /// Takes a sleeping spare out of play, if one is surplus and free to go.
     pub(super) fn withdraw(&mut self, is_free_spare: impl Fn(usize) -> bool) -> bool {
-        let place = self.stack.iter().position(|sleeper| is_free_spare(*sleeper));
-        match place {
-            Some(place) => {
-                let spare = self.stack.remove(place);
-                self.in_play -= 1;
-                self.reserve.push(spare);
-                true
-            }
-            None => {
-                self.surplus += 1;
-                false
-            }
-        }
+        let spare = self.stack.iter().copied().find(|sleeper| is_free_spare(*sleeper));
+        spare.is_some_and(|spare| self.surplus() > 0 && self.remove(spare) && self.retire(spare))
     }
 
-    /// A spare that is awake goes out of play, if one is surplus.
+    /// A spare that is in no list goes out of play, if one is surplus.
     pub(super) fn retire(&mut self, spare: usize) -> bool {
-        if self.surplus == 0 {
+        if self.surplus() == 0 {
             return false;
         }
-        self.surplus -= 1;
         self.in_play -= 1;
         self.reserve.push(spare);
         true
     }
 
+    /// Brings a spare back into play, awake. False if it was not in the reserve.
+    pub(super) fn recall(&mut self, spare: usize) -> bool {
+        let was_there = take_out(&mut self.reserve, spare);
+        self.in_play += usize::from(was_there);
+        was_there
+    }
+
+    /// As [`recall`](Self::recall), for anybody in the reserve.
+    pub(super) fn recall_any(&mut self) -> Option<usize> {
+        let spare = self.reserve.pop()?;
+        self.in_play += 1;
+        Some(spare)
+    }
+
     /// A spare in the reserve ends its thread. False if it has been brought into play.
     pub(super) fn dismiss(&mut self, spare: usize) -> bool {
-        let place = self.reserve.iter().position(|other| *other == spare);
-        place.map(|place| self.reserve.remove(place)).is_some()
+        take_out(&mut self.reserve, spare)
     }
 
     /// The thread of a spare that was dismissed has left its seat.
@@ -129,11 +167,49 @@ impl Sleepers {
         self.in_play -= 1;
         self.threadless.push(spare);
     }
+}
 
-    /// Brings a spare of the reserve into play, awake. The pool ends.
-    pub(super) fn call_reserve(&mut self) -> Option<usize> {
-        let spare = self.reserve.pop()?;
-        self.in_play += 1;
-        Some(spare)
+/// False if it was not in the list.
+fn take_out(list: &mut Vec<usize>, worker: usize) -> bool {
+    let place = list.iter().position(|other| *other == worker);
+    place.map(|place| list.remove(place)).is_some()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_blocked_worker_has_a_substitute_while_there_are_spares() {
+        let mut sleepers = Sleepers::new(2, 4);
+        assert_eq!(sleepers.begin_blocking(), Substitute::Threadless(2));
+        assert_eq!(sleepers.begin_blocking(), Substitute::Threadless(3));
+        assert_eq!(sleepers.begin_blocking(), Substitute::None);
+        sleepers.end_blocking();
+        assert_eq!(sleepers.surplus(), 0);
+        sleepers.end_blocking();
+        assert_eq!(sleepers.surplus(), 1);
+        // Whoever blocks now needs nobody.
+        assert_eq!(sleepers.begin_blocking(), Substitute::NotNeeded);
+        sleepers.end_blocking();
+        assert!(sleepers.retire(2) && !sleepers.retire(3));
+        assert_eq!(sleepers.begin_blocking(), Substitute::Asleep);
+        assert_eq!(sleepers.stack, [2]);
+    }
+
+    #[test]
+    fn those_who_wait_for_forked_jobs_do_not_stand_in_for_anybody() {
+        let mut sleepers = Sleepers::new(1, 3);
+        // No spare for fork-join alone.
+        assert_eq!(sleepers.begin_waiting(), Substitute::NotNeeded);
+        sleepers.end_waiting();
+        assert_eq!(sleepers.begin_blocking(), Substitute::Threadless(1));
+        // The spare waits for something that blocks.
+        assert_eq!(sleepers.begin_waiting(), Substitute::Threadless(2));
+        assert_eq!(sleepers.surplus(), 0);
+        sleepers.end_waiting();
+        assert_eq!(sleepers.surplus(), 1);
+        sleepers.end_blocking();
+        assert_eq!(sleepers.surplus(), 2);
     }
 }

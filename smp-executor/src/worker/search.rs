@@ -47,7 +47,9 @@ impl Worker {
 
     fn sweep(&self) -> Option<Found> {
         let remotes = self.shared.remotes();
-        if let Some(task) = self.remote().own.take() {
+        // Somebody who was woken looks here first: what he had queued before he lay down, nobody may have taken.
+        let own = self.remote().own.take();
+        if let Some(task) = own.or_else(|| self.tasks.pop_unasked(&self.remote().tasks)) {
             return Some(Found::Task(task));
         }
         if let Some(task) = self.shared.inbox.take(Priority::High) {
@@ -125,11 +127,7 @@ impl Worker {
             && !others.searching
             && self.shared.lifecycle.phase() == Phase::Draining
             && self.shared.registry.is_empty()
-            && self
-                .shared
-                .remotes()
-                .iter()
-                .all(|remote| remote.own.is_empty() && !remote.own.has_live_futures())
+            && self.shared.remotes().iter().all(|remote| remote.own.is_drained())
             && self.shared.sleep.is_everybody_asleep();
         if drained {
             self.shared.stop();
