@@ -7,11 +7,14 @@
 //! | module | what it is |
 //! |---|---|
 //! | `model` | `check`: runs a model, and fails unless it was explored to its end |
+//! | `pause` | a future that waits for one wake-up |
 //! | `queue` | the smallest scheduler for futures |
 //! | `witness` | values that show when they were written and dropped |
 
 #[cfg(loom)]
 pub mod model;
+#[cfg(loom)]
+pub mod pause;
 #[cfg(loom)]
 pub mod queue;
 #[cfg(loom)]
@@ -19,6 +22,8 @@ pub mod witness;
 
 #[cfg(loom)]
 pub use model::check;
+#[cfg(loom)]
+pub use pause::Pause;
 #[cfg(loom)]
 pub use queue::{Entries, Queue};
 #[cfg(loom)]

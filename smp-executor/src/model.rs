@@ -7,14 +7,15 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 
 use executor_common::sync::Arc;
-use executor_common::{JoinHandle, Priority, closure_task};
+use executor_common::{JoinHandle, Priority, Runnable, closure_task};
 
 use crate::admission::Admission;
 use crate::assemble::{Plan, assemble};
 use crate::context;
 use crate::fork::JobRef;
 use crate::shared::Shared;
-use crate::sleep::Searching;
+use crate::sleep::{Searching, Woken};
+use crate::spawn::Route;
 use crate::worker::Worker;
 
 /// A pool whose threads are the model's.
@@ -31,7 +32,12 @@ pub struct ModelWorker {
 
 /// `count` workers that nobody runs yet.
 pub fn pool(count: usize) -> (ModelPool, Vec<ModelWorker>) {
-    let (shared, workers) = assemble(count, Plan::default());
+    pool_with_spares(count, 0)
+}
+
+/// As [`pool`], with at most `spares` threads that stand in for workers that block. The pool starts those by itself.
+pub fn pool_with_spares(count: usize, spares: usize) -> (ModelPool, Vec<ModelWorker>) {
+    let (shared, workers) = assemble(count, Plan { spares, ..Plan::default() });
     let workers = workers
         .into_iter()
         .map(|worker| ModelWorker { worker, shared: Arc::clone(&shared) })
@@ -45,9 +51,37 @@ impl ModelPool {
         &self,
         f: impl FnOnce() -> T + Send + 'static,
     ) -> JoinHandle<T> {
+        self.spawn_with(Priority::Normal, f)
+    }
+
+    /// As `SmpExecutor::spawn_with`.
+    pub fn spawn_with<T: Send + 'static>(
+        &self,
+        priority: Priority,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         let (task, handle) = closure_task(self.shared.domain, f);
+        self.shared.submit(priority, task);
+        handle
+    }
+
+    /// As `SmpExecutor::spawn_future`.
+    pub fn spawn_future<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let (task, handle) = Shared::future(&self.shared, Route::NORMAL, future);
         self.shared.submit(Priority::Normal, task);
         handle
+    }
+
+    /// As `SmpExecutor::spawn_on`.
+    pub fn spawn_on<T: Send + 'static>(
+        &self,
+        worker: usize,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.shared.spawn_on(worker, f)
     }
 
     /// As `SmpExecutor::broadcast`.
@@ -58,6 +92,19 @@ impl ModelPool {
     /// How many workers are among the sleepers.
     pub fn asleep(&self) -> usize {
         self.shared.sleep.asleep()
+    }
+
+    /// How many spares are in play.
+    pub fn spares_in_play(&self) -> usize {
+        self.shared.sleep.spares_in_play()
+    }
+
+    /// Waits until all workers and all spares have left, and for the spares' threads.
+    pub fn wait(&self) {
+        self.shared.lifecycle.wait(None);
+        for spare in self.shared.spares.take_threads() {
+            spare.join().expect("a spare does not panic");
+        }
     }
 
     /// As a shutdown begins.
@@ -93,6 +140,11 @@ impl ModelSearch {
 }
 
 impl ModelWorker {
+    /// The worker's index.
+    pub fn index(&self) -> usize {
+        self.worker.index()
+    }
+
     /// Counts the worker as searching.
     pub fn start_search(&self) -> ModelSearch {
         let searching = self.worker.shared().sleep.start_searching();
@@ -105,6 +157,12 @@ impl ModelWorker {
         let _ = self.worker.shared().sleep.announce(self.worker.index(), None);
     }
 
+    /// As `lie_down`, and takes the last look. Whether it finds something.
+    pub fn lie_down_and_look(&self) -> bool {
+        self.lie_down();
+        self.worker.shared().last_look(self.worker.index())
+    }
+
     /// Makes the calling thread this worker while `f` runs.
     pub fn enter(&self, f: impl FnOnce()) {
         context::enter(&self.worker, f);
@@ -112,7 +170,25 @@ impl ModelWorker {
 
     /// Takes turns until `done`: runs tasks and jobs, searches, sleeps. Call it inside of `enter`.
     pub fn work_until(&self, done: impl Fn() -> bool) {
-        let mut searching: Option<Searching> = None;
+        self.take_turns(None, done);
+    }
+
+    /// As `work_until`, by a worker that is counted as searching already.
+    pub fn search_until(&self, search: ModelSearch, done: impl Fn() -> bool) {
+        self.take_turns(Some(search.searching), done);
+    }
+
+    /// As `work_until`, by a worker that has lain down: sleeps first, and sees to it when it is woken.
+    pub fn sleep_then_work_until(&self, done: impl Fn() -> bool) {
+        let sleep = &self.worker.shared().sleep;
+        let searching = match sleep.sleep_until_woken(self.worker.index(), &self.worker.parker) {
+            Woken::ToSearch(searching) => Some(searching),
+            Woken::ToLook | Woken::Dismissed => None,
+        };
+        self.take_turns(searching, done);
+    }
+
+    fn take_turns(&self, mut searching: Option<Searching>, done: impl Fn() -> bool) {
         while !done() {
             searching = self.worker.turn(searching);
         }
@@ -124,6 +200,27 @@ impl ModelWorker {
     /// The whole life of a worker's thread: works until the pool stops, cancels what is left, leaves.
     pub fn run(self) {
         self.worker.run();
+    }
+
+    /// Runs the next of the worker's own tasks, if it has one. Call it inside of `enter`.
+    pub fn run_next_task(&self) -> bool {
+        let worker = &self.worker;
+        self.run_task(worker.tasks.pop(&worker.remote().tasks, &worker.shared().sleep))
+    }
+
+    /// Takes the older half of the tasks that `victim` has not shared, and runs the oldest, if there is one. Call it inside of
+    /// `enter`.
+    pub fn seize_task_from(&self, victim: usize) -> bool {
+        self.run_task(self.worker.shared().remote(victim).tasks.seize(&self.worker.tasks))
+    }
+
+    /// Steals tasks that `victim` has shared, and runs the oldest, if there is one. Call it inside of `enter`.
+    pub fn steal_task_from(&self, victim: usize) -> bool {
+        self.run_task(self.worker.shared().remote(victim).tasks.shared().steal())
+    }
+
+    fn run_task(&self, task: Option<Runnable>) -> bool {
+        task.map(Runnable::run).is_some()
     }
 
     /// Asks `victim` to share what it forks, and steals one of its jobs if it has; runs it. Call it inside of `enter`.

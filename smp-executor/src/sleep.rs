@@ -251,7 +251,7 @@ impl Sleep {
     }
 
     /// Sleeps, among the sleepers or in the reserve.
-    fn sleep_until_woken(&self, worker: usize, parker: &Parker) -> Woken {
+    pub(crate) fn sleep_until_woken(&self, worker: usize, parker: &Parker) -> Woken {
         loop {
             if !self.park(worker, parker) {
                 return Woken::Dismissed;
