@@ -13,6 +13,7 @@ use crate::admission::Admission;
 use crate::assemble::{Plan, assemble};
 use crate::context;
 use crate::fork::JobRef;
+use crate::observe::Hooks;
 use crate::shared::Shared;
 use crate::sleep::{Searching, Woken};
 use crate::spawn::Route;
@@ -37,7 +38,21 @@ pub fn pool(count: usize) -> (ModelPool, Vec<ModelWorker>) {
 
 /// As [`pool`], with at most `spares` threads that stand in for workers that block. The pool starts those by itself.
 pub fn pool_with_spares(count: usize, spares: usize) -> (ModelPool, Vec<ModelWorker>) {
-    let (shared, workers) = assemble(count, Plan { spares, ..Plan::default() });
+    pool_of(count, Plan { spares, ..Plan::default() })
+}
+
+/// As [`pool_with_spares`], with a hook that a worker calls when it has searched and is about to lie down.
+pub fn pool_with_hook(
+    count: usize,
+    spares: usize,
+    on_park: impl Fn(usize) + Send + Sync + 'static,
+) -> (ModelPool, Vec<ModelWorker>) {
+    let hooks = Hooks { on_park: Some(std::sync::Arc::new(on_park)), ..Hooks::default() };
+    pool_of(count, Plan { spares, hooks, ..Plan::default() })
+}
+
+fn pool_of(count: usize, plan: Plan) -> (ModelPool, Vec<ModelWorker>) {
+    let (shared, workers) = assemble(count, plan);
     let workers = workers
         .into_iter()
         .map(|worker| ModelWorker { worker, shared: Arc::clone(&shared) })
@@ -94,14 +109,14 @@ impl ModelPool {
         self.shared.sleep.asleep()
     }
 
-    /// How many spares are in play.
-    pub fn spares_in_play(&self) -> usize {
-        self.shared.sleep.spares_in_play()
-    }
-
     /// Waits until all workers and all spares have left, and for the spares' threads.
     pub fn wait(&self) {
         self.shared.lifecycle.wait(None);
+        self.wait_for_spares();
+    }
+
+    /// Waits for the spares' threads. The pool is stopping.
+    pub fn wait_for_spares(&self) {
         for spare in self.shared.spares.take_threads() {
             spare.join().expect("a spare does not panic");
         }
@@ -195,6 +210,13 @@ impl ModelWorker {
         if let Some(evidence) = searching {
             self.worker.shared().sleep.stop_searching(evidence, || false);
         }
+    }
+
+    /// Calls `f` as something that blocks. Call it inside of `enter`.
+    pub fn block(&self, f: impl FnOnce()) {
+        assert!(self.worker.begin_blocking(), "there is a spare");
+        f();
+        self.worker.end_blocking();
     }
 
     /// The whole life of a worker's thread: works until the pool stops, cancels what is left, leaves.
