@@ -10,7 +10,7 @@ use executor_common::sync::atomic::{AtomicUsize, Ordering};
 use executor_common::sync::{Arc, thread};
 use loom_tests::check;
 use smp_executor::model::{ModelPool, ModelWorker, pool};
-use smp_executor::{JoinHandle, SmpExecutor};
+use smp_executor::{JoinHandle, Priority, SmpExecutor};
 
 /// What has been done so far.
 #[derive(Clone)]
@@ -170,4 +170,59 @@ fn a_push_during_a_search_is_not_left_behind() {
         assert_eq!(pool.asleep(), 0, "nobody has been woken for the push");
         drop(handle);
     });
+}
+
+/// A push from outside against a worker that lies down, perhaps while the other one is counted as searching and ends that.
+fn a_push_of(priority: Priority, beside_a_searcher: bool) {
+    let (pool, workers) = pool(2);
+    let [searcher, worker] = two(workers);
+    let done = Done::new();
+    let work = done.one();
+    // Counted from the beginning: the worker may not search then.
+    let search = beside_a_searcher.then(|| searcher.start_search());
+    let outside = thread::spawn(move || {
+        drop(pool.spawn_with(priority, work));
+        if let Some(search) = search {
+            search.end();
+        }
+        searcher
+    });
+    worker.enter(|| worker.work_until(|| done.is(1)));
+    drop(outside.join().unwrap());
+}
+
+#[test]
+fn a_push_of_any_priority_reaches_a_worker_that_lies_down() {
+    for priority in [Priority::High, Priority::Normal, Priority::Low] {
+        check(&format!("smp sleep: push, {priority:?}, falling asleep"), move || {
+            a_push_of(priority, false);
+        });
+    }
+}
+
+#[test]
+fn a_push_of_any_priority_is_found_by_who_may_not_search() {
+    for priority in [Priority::High, Priority::Normal, Priority::Low] {
+        check(&format!("smp sleep: push, {priority:?}, beside a searcher"), move || {
+            a_push_of(priority, true);
+        });
+    }
+}
+
+#[test]
+fn a_worker_s_push_of_a_priority_reaches_another_that_lies_down() {
+    for priority in [Priority::High, Priority::Low] {
+        check(&format!("smp sleep: worker's push, {priority:?}, falling asleep"), move || {
+            let (pool, workers) = pool(2);
+            let [pusher, other] = two(workers);
+            let done = Done::new();
+            let work = done.one();
+            let pushing = thread::spawn(move || {
+                pusher.enter(|| drop(pool.spawn_with(priority, work)));
+                pusher
+            });
+            other.enter(|| other.work_until(|| done.is(1)));
+            drop(pushing.join().unwrap());
+        });
+    }
 }

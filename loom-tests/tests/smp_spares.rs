@@ -5,12 +5,16 @@
 
 #![cfg(loom)]
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
 use executor_common::sync::atomic::{AtomicBool, Ordering};
 use executor_common::sync::{Arc, Mutex, thread};
 use executor_common::{Parker, Unparker};
-use loom_tests::check;
+use loom_tests::{Pause, check};
 use smp_executor::model::{ModelPool, ModelWorker, pool_with_hook, pool_with_spares};
-use smp_executor::{JoinHandle, Priority, blocking};
+use smp_executor::{JoinHandle, Priority, blocking, spawn_local};
 
 /// Lets the worker run its life on this thread, up to the end of the pool. `prepare` spawns what it finds at its beginning, and
 /// returns what another thread does meanwhile.
@@ -167,6 +171,31 @@ fn a_spare_that_goes_out_of_play_leaves_nothing_to_a_sleeper() {
             drop(sleeping.join().unwrap());
         });
         pool.wait_for_spares();
+    });
+}
+
+#[test]
+fn a_spare_with_a_future_of_its_own_stays_in_play() {
+    check("smp spares: end of a block beside a local future of the spare", || {
+        live_alone(|pool| {
+            let inner = pool.clone();
+            drop(pool.spawn(move || {
+                let (pause, (parker, unparker)) = (Pause::new(), token());
+                let (mut wait, ending) = (pause.wait(), inner.clone());
+                drop(inner.spawn(move || {
+                    drop(spawn_local(poll_fn(move |context| {
+                        let polled = Pin::new(&mut wait).poll(context);
+                        match polled {
+                            Poll::Pending => _ = unparker.unpark(),
+                            Poll::Ready(()) => end(&ending),
+                        }
+                        polled
+                    })));
+                }));
+                blocking(|| parker.park());
+                pause.waker().expect("it has been polled").wake();
+            }));
+        });
     });
 }
 

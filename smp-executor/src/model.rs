@@ -90,15 +90,6 @@ impl ModelPool {
         handle
     }
 
-    /// As `SmpExecutor::spawn_on`.
-    pub fn spawn_on<T: Send + 'static>(
-        &self,
-        worker: usize,
-        f: impl FnOnce() -> T + Send + 'static,
-    ) -> JoinHandle<T> {
-        self.shared.spawn_on(worker, f)
-    }
-
     /// As `SmpExecutor::broadcast`.
     pub fn broadcast<R: Send>(&self, f: impl Fn(usize) -> R + Sync) -> Vec<R> {
         self.shared.broadcast(f)
@@ -228,6 +219,11 @@ impl ModelWorker {
     pub fn run_next_task(&self) -> bool {
         let worker = &self.worker;
         self.run_task(worker.tasks.pop(&worker.remote().tasks, &worker.shared().sleep))
+    }
+
+    /// Runs the next of the tasks that only this worker runs, if it has one. Call it inside of `enter`.
+    pub fn run_next_local(&self) -> bool {
+        self.run_task(self.worker.remote().own.take())
     }
 
     /// Takes the older half of the tasks that `victim` has not shared, and runs the oldest, if there is one. Call it inside of
