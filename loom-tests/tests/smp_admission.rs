@@ -63,7 +63,7 @@ fn an_attempt_against_the_end() {
             admission.queued()
         });
         let admitted = usize::from(admission.try_admit());
-        assert_eq!(closing.join().unwrap(), Some(admitted), "who is admitted was counted by then");
+        assert_eq!(closing.join().unwrap(), admitted, "who is admitted was counted by then");
     });
 }
 

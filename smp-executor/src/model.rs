@@ -14,7 +14,7 @@ use crate::assemble::{Plan, assemble};
 use crate::context;
 use crate::fork::JobRef;
 use crate::observe::Hooks;
-use crate::shared::Shared;
+use crate::shared::{Settings, Shared};
 use crate::sleep::{Searching, Woken};
 use crate::spawn::Route;
 use crate::worker::Worker;
@@ -48,7 +48,10 @@ pub fn pool_with_hook(
     on_park: impl Fn(usize) + Send + Sync + 'static,
 ) -> (ModelPool, Vec<ModelWorker>) {
     let hooks = Hooks { on_park: Some(std::sync::Arc::new(on_park)), ..Hooks::default() };
-    pool_of(count, Plan { spares, hooks, ..Plan::default() })
+    pool_of(
+        count,
+        Plan { spares, settings: Settings { hooks, ..Settings::default() }, ..Plan::default() },
+    )
 }
 
 fn pool_of(count: usize, plan: Plan) -> (ModelPool, Vec<ModelWorker>) {

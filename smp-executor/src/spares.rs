@@ -114,7 +114,7 @@ pub(crate) const BLOCKER: Blocker = Blocker {
 
 impl Worker {
     /// The task that this worker runs is about to block: somebody else comes into play. False if there is nobody.
-    fn begin_blocking(&self) -> bool {
+    pub(crate) fn begin_blocking(&self) -> bool {
         let is_replaced = self.bring_in(self.shared().sleep.begin_blocking());
         if !is_replaced {
             self.shared().spares.refused.add(1);
@@ -124,7 +124,7 @@ impl Worker {
     }
 
     /// The task goes on.
-    fn end_blocking(&self) {
+    pub(crate) fn end_blocking(&self) {
         self.shared().sleep.end_blocking();
     }
 
