@@ -46,6 +46,9 @@ pub(crate) fn enter(worker: &Worker, f: impl FnOnce()) {
 
 /// The index of the worker that the calling thread is; `None` outside of SMP executors.
 ///
+/// Indices from [`SmpExecutor::workers`](crate::SmpExecutor::workers) on are those of threads that stand in for workers that block; there are at
+/// most [`max_compensating_threads`](crate::SmpBuilder::max_compensating_threads) of them.
+///
 /// # Examples
 ///
 /// ```

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use executor_common::sync::{Arc, Mutex, thread};
 use executor_common::{
     ExecutorMetrics, JoinHandle, Priority, Role, ShutdownReport, Spawn, SpawnError, TrySpawnError,
-    WorkerCounters, scoped_closure_task,
+    WorkerCounters, blocking, scoped_closure_task,
 };
 
 use crate::builder::{BuildError, SmpBuilder};
@@ -382,10 +382,10 @@ impl SmpExecutor {
 
     /// Runs `future` to its end on the calling thread, which sleeps while the future waits.
     ///
-    /// The future itself may be neither `Send` nor `'static`. On a worker of this pool the worker is taken away
-    /// from the pool until the future is done: `.await` instead.
+    /// The future itself may be neither `Send` nor `'static`. On a worker it is a way to block like others
+    /// ([`blocking`](crate::blocking)): between futures, `.await` instead.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        executor_common::block_on(future)
+        blocking(|| executor_common::block_on(future))
     }
 
     /// A snapshot of what the pool has done and has to do.

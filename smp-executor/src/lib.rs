@@ -28,10 +28,12 @@
 //! * **A worker that waits never runs unrelated work on its stack.** In [`join`] and [`scope`] it runs that
 //!   fork's own descendants only, so that a lock held across them cannot deadlock; in
 //!   [`JoinHandle::join`] it runs the awaited task itself if nobody has begun it, and otherwise blocks.
+//! * **A worker that blocks is made up for**: in [`JoinHandle::join`] and in [`blocking`] a compensating thread takes its place, so that queued
+//!   work goes on.
 //! * **Idle is free, and searching is bounded.** At most half of the workers search at once, a push wakes at most
 //!   one, and an idle pool uses no CPU.
-//! * **No task starves.** A worker takes its own tasks oldest first, and looks into the injector after a bounded
-//!   number of them.
+//! * **No task starves.** A worker takes its own tasks oldest first, woken futures and high priority ahead of them for a bounded number of
+//!   turns, and takes a batch of those from outside after a bounded number of its own.
 //! * **The number of workers is the number of cores that the process may use**, affinity mask and cgroup quota
 //!   included.
 //! * **A panic stays with its task**: it goes to the handle, or to the `on_panic` hook where the handle is gone.
