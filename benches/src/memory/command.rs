@@ -23,8 +23,8 @@ pub struct MemoryArgs {
     /// Workers of each pool; all of them are held while tasks are queued
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub workers: usize,
-    /// Tasks that are queued at once
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    /// Tasks that are queued at once: many, since smp allocates its first MiB of each size at its first task, which is not counted
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub tasks: usize,
     /// Few tasks: shows that it runs
     #[arg(long)]
@@ -61,7 +61,7 @@ struct Row {
 pub fn run(args: &MemoryArgs, out: &mut impl Write) -> anyhow::Result<()> {
     ensure!(args.workers > 0, "--workers must be at least 1");
     ensure!(args.tasks > 0, "--tasks must be at least 1");
-    let tasks = if args.quick { 1000 } else { args.tasks };
+    let tasks = if args.quick { 100_000 } else { args.tasks };
     if let Some(number) = args.row {
         let subject = subjects().nth(number).context("--row: there is no such row")?;
         let queued = subject.measure(args.workers, tasks)?;
