@@ -52,6 +52,7 @@ mod executor;
 mod fork;
 mod handle;
 mod inbox;
+mod install;
 mod labels;
 mod local;
 mod mailbox;
