@@ -14,7 +14,6 @@ use executor_common::{
 use crate::builder::{BuildError, SmpBuilder};
 use crate::context;
 use crate::handle::SmpHandle;
-use crate::parallel::IntoSplittable;
 use crate::shared::Shared;
 
 /// A pool of equal workers: any task on any core, the load balanced by stealing.
