@@ -283,6 +283,11 @@ impl RunQueueRemote {
         self.shared.len() + self.private_len()
     }
 
+    /// Whether a single task is private.
+    pub(crate) fn has_single_private(&self) -> bool {
+        self.private_len() == 1
+    }
+
     /// Whether there is nothing to steal and nothing to seize.
     pub(crate) fn is_empty(&self) -> bool {
         self.shared.is_empty() && self.private_len() == 0

@@ -5,6 +5,7 @@ use executor_common::sync::{LOOM, hint, thread};
 
 use super::patience::MAX_ROUNDS;
 use super::{Found, Worker};
+use crate::shared::Remote;
 use crate::shutdown::Phase;
 use crate::sleep::Others;
 
@@ -101,8 +102,16 @@ impl Worker {
             if victim == self.index() {
                 return None;
             }
-            let job = self.shared.seize_from(victim).map(Found::Job);
-            job.or_else(|| self.shared.remote(victim).tasks.seize(&self.tasks).map(Found::Task))
+            if let Some(job) = self.shared.seize_from(victim) {
+                return Some(Found::Job(job));
+            }
+            let remote = self.shared.remote(victim);
+            if remote.tasks.has_single_private() && is_busy_with_short_tasks(remote) {
+                // It will run its only task itself, and sooner. To move a chain of tasks, each of which spawns the next, from
+                // core to core costs more than the tasks.
+                return None;
+            }
+            remote.tasks.seize(&self.tasks).map(Found::Task)
         })?;
         self.counters().steals.add_owned(1);
         self.counters().stolen.add_owned(1 + self.tasks.shared().len() as u64);
@@ -148,6 +157,16 @@ impl Worker {
         self.random.set(x);
         x
     }
+}
+
+/// Whether the worker ends one task after the other. Looks for about a microsecond.
+fn is_busy_with_short_tasks(remote: &Remote) -> bool {
+    const LOOKS: u32 = if LOOM { 0 } else { 5 };
+    let before = remote.counters.tasks_run.get();
+    (0..LOOKS).any(|_| {
+        pause(true);
+        remote.counters.tasks_run.get() != before
+    })
 }
 
 /// Lets time pass between two looks. A model takes no such pause: after one loom shows a thread nothing
