@@ -193,22 +193,17 @@ impl RunQueue {
     /// searcher could take it, and if not, because it does something long, the searcher seizes it.
     #[cold]
     fn share(&self, remote: &RunQueueRemote, sleep: &Sleep) {
-        // Ordering: as the one in `Sleep::notify`. Whoever ends a search that these counts still show looks after this fence,
-        // and sees what stays private here.
-        fence(Ordering::SeqCst);
-        let private = remote.private_len();
-        if asymmetric::is_supported() && private <= 1 && sleep.demand().searching > 0 {
-            return;
-        }
         // Ordering: Acquire pairs with the Release in `ask_before_sleep`: if this takes away the question of a worker that
         // lies down, that one is in the counts that are read next. If its question comes later, it stays.
         remote.question.asked.swap(false, Ordering::Acquire);
-        // Ordering: Relaxed, and the fence after it, which pairs with the one in `Shared::last_look`: either a worker that lies down
-        // sees this and fences heavily, or this thread sees its question from now on, also without such a fence.
+        // Ordering: Relaxed, and the fence after it, which pairs with the one in `Shared::ask_everybody`: either a worker that lies down
+        // sees this and fences heavily, or this thread sees its question from now on, also without such a fence. And whoever ends
+        // a search that the counts below still show asks after this fence, and sees what stays private here.
         remote.question.unfenced.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         let demand = sleep.demand();
-        let kept = usize::from(demand.searching > 0 && asymmetric::is_supported());
+        let private = remote.private_len();
+        let kept = usize::from(demand.searching > 0);
         let missing = demand.takers().saturating_sub(self.shared.len());
         let count = match missing {
             // Nobody could seize what stays.
@@ -223,7 +218,9 @@ impl RunQueue {
             let Some(task) = self.with_private(remote, Private::take_oldest) else { break };
             self.shared.push(task);
         }
-        if count < missing || !asymmetric::is_supported() {
+        // Who searches and gets nothing asks again.
+        let is_content = count >= missing || (demand.searching > 0 && private <= 1);
+        if !is_content || !asymmetric::is_supported() {
             // Ordering: Relaxed; the owner's own reminder.
             remote.question.asked.store(true, Ordering::Relaxed);
         }

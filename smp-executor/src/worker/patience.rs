@@ -7,10 +7,14 @@ use executor_common::sync::LOOM;
 
 /// A search of this length, about 8 us, costs a little less than it costs the waker to wake this worker, and pays for itself if work comes
 /// meanwhile.
-pub(super) const MAX_ROUNDS: u32 = if LOOM { 1 } else { 40 };
+const USUAL_ROUNDS: u32 = if LOOM { 1 } else { 40 };
 
 /// About a microsecond: enough to see what comes just behind the last task.
 const MIN_ROUNDS: u32 = if LOOM { 1 } else { 4 };
+
+/// About 400 us. So long beside a worker that has something for others all the time, and then runs it itself: to be woken for
+/// that costs the other one more than to be watched.
+const MAX_ROUNDS: u32 = if LOOM { 1 } else { 2048 };
 
 /// A sleep that ended within this time, the time of the wake-up included, would better have been a search.
 const SHORT_SLEEP: Duration = Duration::from_micros(100);
@@ -21,26 +25,29 @@ pub(super) struct Patience(Cell<u32>);
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Self(Cell::new(MAX_ROUNDS))
+        Self(Cell::new(USUAL_ROUNDS))
     }
 
-    /// Rounds before it lies down.
-    pub(super) fn rounds(&self) -> u32 {
-        self.0.get()
+    /// Rounds before the worker lies down. Beside somebody who works something may come at any time, and what is private takes some
+    /// microseconds to get; where nobody works it can only come from outside.
+    pub(super) fn rounds(&self, is_beside_work: bool) -> u32 {
+        if is_beside_work { self.0.get().max(USUAL_ROUNDS) } else { self.0.get().min(USUAL_ROUNDS) }
     }
 
     /// The worker has slept for so long.
     pub(super) fn note_sleep(&self, slept: Duration) {
         if slept < SHORT_SLEEP {
-            self.note_find();
+            self.0.set((self.0.get() * 2).min(MAX_ROUNDS));
         } else {
             self.0.set((self.0.get() / 2).max(MIN_ROUNDS));
         }
     }
 
-    /// The worker has found something after it had waited, or has slept too briefly.
+    /// The worker has found something after it had waited.
     pub(super) fn note_find(&self) {
-        self.0.set((self.0.get() * 2).min(MAX_ROUNDS));
+        if self.0.get() < USUAL_ROUNDS {
+            self.0.set(self.0.get() * 2);
+        }
     }
 }
 
@@ -54,12 +61,14 @@ mod tests {
         for _ in 0..10 {
             patience.note_sleep(Duration::from_millis(1));
         }
-        assert_eq!(patience.rounds(), MIN_ROUNDS);
+        assert_eq!((patience.rounds(false), patience.rounds(true)), (MIN_ROUNDS, USUAL_ROUNDS));
+        for _ in 0..10 {
+            patience.note_find();
+        }
+        assert_eq!(patience.rounds(true), patience.rounds(false));
         for _ in 0..10 {
             patience.note_sleep(Duration::from_micros(50));
         }
-        assert_eq!(patience.rounds(), MAX_ROUNDS);
-        patience.note_find();
-        assert_eq!(patience.rounds(), MAX_ROUNDS);
+        assert_eq!((patience.rounds(false), patience.rounds(true)), (USUAL_ROUNDS, MAX_ROUNDS));
     }
 }

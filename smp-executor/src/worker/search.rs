@@ -3,15 +3,14 @@
 use executor_common::Priority;
 use executor_common::sync::{LOOM, hint, thread};
 
-use super::patience::MAX_ROUNDS;
 use super::{Found, Worker};
 use crate::shared::Remote;
 use crate::shutdown::Phase;
 use crate::sleep::Others;
 
-/// After so many rounds, about 7 us, and in the last one, a searcher takes private tasks and forked jobs from workers that have not
+/// Each so many rounds, about 7 us, and in the last one, a searcher takes private tasks and forked jobs from workers that have not
 /// heard the question: those do something long.
-const SEIZE_ROUND: u32 = if LOOM { 0 } else { 32 };
+const SEIZE_INTERVAL: u32 = if LOOM { 1 } else { 32 };
 /// About 200 ns: whoever waits longer between two looks finds a small job when it is almost done.
 const SPINS_PER_ROUND: u32 = 8;
 
@@ -21,20 +20,20 @@ impl Worker {
     /// It never gives its core away meanwhile: a searcher that does not run is one on whom every push relies.
     pub(super) fn search(&self) -> Option<Found> {
         self.counters().end_busy();
-        // Beside somebody who works, something may come at any time, and what is private takes some microseconds to get.
-        let is_beside_work = self.shared.sleep.is_anybody_working();
-        let rounds = if is_beside_work { MAX_ROUNDS } else { self.patience.rounds() };
+        let rounds = self.patience.rounds(self.shared.sleep.is_anybody_working());
         for round in 0..rounds {
             if round > 0 {
                 pause(true);
             }
-            if let Some(found) = self.sweep() {
+            // At first the question is repeated with each look. Later that would disturb somebody who has nothing to give.
+            let asks = round < SEIZE_INTERVAL || (round + 1).is_multiple_of(SEIZE_INTERVAL);
+            if let Some(found) = self.sweep(asks) {
                 if round > 0 {
                     self.patience.note_find();
                 }
                 return Some(found);
             }
-            if (round == SEIZE_ROUND || round == rounds - 1)
+            if ((round + 1).is_multiple_of(SEIZE_INTERVAL) || round == rounds - 1)
                 && let Some(found) = self.seize()
             {
                 return Some(found);
@@ -46,7 +45,7 @@ impl Worker {
         None
     }
 
-    fn sweep(&self) -> Option<Found> {
+    fn sweep(&self, asks: bool) -> Option<Found> {
         let remotes = self.shared.remotes();
         // Somebody who was woken looks here first: what he had queued before he lay down, nobody may have taken.
         let own = self.remote().own.take();
@@ -87,8 +86,10 @@ impl Worker {
                 }
             }
             // Nothing that this worker shares: it may have more.
-            remote.private.ask();
-            remote.tasks.ask();
+            if asks {
+                remote.private.ask();
+                remote.tasks.ask();
+            }
         }
         self.shared.inbox.take(Priority::Low).map(Found::Task)
     }
