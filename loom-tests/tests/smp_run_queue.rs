@@ -241,6 +241,27 @@ fn nobody_sleeps_beside_a_task_after_another() {
     }
 }
 
+#[test]
+fn a_question_is_not_taken_away_from_who_lies_down() {
+    // The owner takes the question away, since it finds nobody idle, while the other worker asks. From then on it keeps its tasks to
+    // itself, and the first one is gone when the other worker looks.
+    check("smp run queue: first push, falling asleep, second push", || {
+        let (pool, [owner, other]) = workers();
+        owner.enter(|| {
+            let done = Done::new();
+            let work = done.one();
+            let working = thread::spawn(move || {
+                other.enter(|| other.work_until(|| done.is(1)));
+                other
+            });
+            drop(pool.spawn(|| ()));
+            owner.run_next_task();
+            drop(pool.spawn(work));
+            drop(working.join().unwrap());
+        });
+    });
+}
+
 /// Which workers have begun a task. The first one holds its worker for ever.
 #[derive(Clone)]
 struct Held(Arc<[AtomicUsize; 3]>);
