@@ -99,7 +99,7 @@ fn two_futures_are_woken_from_two_threads() {
             let waking = pauses.map(|pause| wake_elsewhere(&pause));
             worker.work_until(|| one.is_finished() && other.is_finished());
             assert_eq!(dropped.map(|dropped| dropped.get()), [1, 1]);
-            waking.map(|waking| waking.join().unwrap());
+            waking.into_iter().for_each(|waking| waking.join().unwrap());
         });
     });
 }
