@@ -66,11 +66,13 @@ struct Private {
     next: Option<Runnable>,
     /// Oldest first.
     queue: VecDeque<Runnable>,
+    /// Futures that have yielded, oldest first: they let everybody else go first, those from outside too.
+    yielded: VecDeque<Runnable>,
 }
 
 impl Private {
     fn len(&self) -> usize {
-        self.queue.len() + usize::from(self.next.is_some())
+        self.queue.len() + usize::from(self.next.is_some()) + self.yielded.len()
     }
 
     #[inline(always)]
@@ -89,13 +91,18 @@ impl Private {
         self.queue.retain(|task| !task.is_void());
     }
 
-    /// The oldest, the woken one last.
+    /// The oldest that has not yielded, the woken one last.
     #[inline(always)]
-    fn take_oldest(&mut self) -> Option<Runnable> {
+    fn take_queued(&mut self) -> Option<Runnable> {
         match self.queue.pop_front() {
             Some(oldest) => Some(oldest),
             None => self.take_last(),
         }
+    }
+
+    /// The oldest, those that have yielded last.
+    fn take_oldest(&mut self) -> Option<Runnable> {
+        self.take_queued().or_else(|| self.yielded.pop_front())
     }
 
     /// The woken future, behind which there is nothing.
@@ -143,6 +150,13 @@ impl RunQueue {
         self.after_push(remote, sleep);
     }
 
+    /// Queues a future that has yielded: behind all others, those in the inbox included, but for a bounded number of turns.
+    #[inline]
+    pub(crate) fn push_yielded(&self, remote: &RunQueueRemote, sleep: &Sleep, task: Runnable) {
+        self.with_private(remote, |private| private.yielded.push_back(task));
+        self.after_push(remote, sleep);
+    }
+
     #[inline]
     fn after_push(&self, remote: &RunQueueRemote, sleep: &Sleep) {
         // Ordering: the light fence, between the push and the look at the question, pairs with the heavy one in
@@ -163,7 +177,16 @@ impl RunQueue {
         Some(task)
     }
 
-    /// The next task, whoever wants some.
+    /// The next future that has yielded.
+    #[inline]
+    pub(crate) fn pop_yielded(&self, remote: &RunQueueRemote) -> Option<Runnable> {
+        if remote.private_len() == 0 {
+            return None;
+        }
+        self.with_private(remote, |private| private.yielded.pop_front())
+    }
+
+    /// The next task that has not yielded, whoever wants some.
     #[inline]
     pub(crate) fn pop_unasked(&self, remote: &RunQueueRemote) -> Option<Runnable> {
         let is_shared = self.shared.len() > 0;
@@ -177,14 +200,14 @@ impl RunQueue {
                     return Some(next);
                 }
                 self.overtaken.set(0);
-                if is_shared { None } else { private.take_oldest() }
+                if is_shared { None } else { private.take_queued() }
             });
-            if task.is_some() {
+            if task.is_some() || !is_shared {
                 return task;
             }
         }
         // Thieves may have been faster; then what is private is the oldest.
-        self.shared.pop().or_else(|| self.with_private(remote, Private::take_oldest))
+        self.shared.pop().or_else(|| self.with_private(remote, Private::take_queued))
     }
 
     /// Moves the oldest private tasks to where others can steal them, for those who want some, and wakes one who sleeps.
@@ -328,7 +351,7 @@ impl RunQueueRemote {
             return None;
         }
         self.own.private.try_with(|private| {
-            let rest = private.queue.len() / 2;
+            let rest = private.len() / 2;
             let oldest = private.take_oldest();
             for _ in 0..rest.min(SHARE_LIMIT) {
                 let Some(task) = private.take_oldest() else { break };

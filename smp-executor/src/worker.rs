@@ -8,10 +8,10 @@ pub(crate) use search::pause;
 
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use executor_common::sync::Arc;
 use executor_common::sync::atomic::{Ordering, fence};
+use executor_common::sync::{Arc, LOOM};
 use executor_common::{
     DomainId, Parker, Priority, RunOutcome, Runnable, WorkerCounters, enter_domain,
     enter_own_domain, set_blocker,
@@ -30,9 +30,15 @@ use crate::spawn::Route;
 /// Each so many tasks, those that overtake (high priority, and what is meant for this worker) let another one go first.
 const FAIR_INTERVAL: u32 = 8;
 
-/// Each so many tasks, a worker takes a batch out of the inbox before it goes on with its own queue, so that a task which respawns
-/// itself for ever does not starve those from outside. A multiple of the one above, as is the next.
-const INBOX_INTERVAL: u32 = 64;
+/// About so often a worker takes a batch out of the inbox before it goes on with its own queue, so that a task which respawns
+/// itself for ever does not starve those from outside. In time, as in tokio: a number of tasks may be a microsecond or a second.
+const INBOX_PERIOD: Duration = Duration::from_micros(100);
+
+/// But at the latest after so many tasks, and at the earliest after [`FAIR_INTERVAL`].
+const MAX_INBOX_INTERVAL: u32 = 64;
+
+/// Each so many tasks one goes first that has yielded, so that it does not wait for ever behind others.
+const YIELDED_INTERVAL: u32 = 128;
 
 /// So rarely a task of low priority goes first, so that it does not wait for ever beside a pool that is never idle.
 const LOW_INTERVAL: u32 = 512;
@@ -54,6 +60,10 @@ pub(crate) struct Worker {
     pub(crate) forks: Forks,
     pub(crate) parker: Parker,
     tick: Cell<u32>,
+    /// When, and at which tick, this worker has looked into the inbox out of turn.
+    last_inbox_look: Cell<Instant>,
+    last_inbox_tick: Cell<u32>,
+    inbox_interval: Cell<u32>,
     patience: Patience,
     random: Cell<u32>,
     /// A spare that is not needed any more.
@@ -76,10 +86,22 @@ impl Worker {
     pub(crate) fn new(seat: Seat, shared: Arc<Shared>) -> Self {
         let Seat { index, tasks, forks, parker } = seat;
         let seed = (index as u32 + 1).wrapping_mul(0x9E37_79B9) | 1;
-        let (tick, random, dismissed) = (Cell::new(0), Cell::new(seed), Cell::new(false));
         let remote = RemoteRef(NonNull::from(shared.remote(index)));
-        let patience = Patience::new();
-        Self { index, shared, remote, tasks, forks, parker, tick, patience, random, dismissed }
+        Self {
+            index,
+            shared,
+            remote,
+            tasks,
+            forks,
+            parker,
+            tick: Cell::new(0),
+            last_inbox_look: Cell::new(Instant::now()),
+            last_inbox_tick: Cell::new(0),
+            inbox_interval: Cell::new(MAX_INBOX_INTERVAL),
+            patience: Patience::new(),
+            random: Cell::new(seed),
+            dismissed: Cell::new(false),
+        }
     }
 
     pub(crate) fn index(&self) -> usize {
@@ -141,7 +163,7 @@ impl Worker {
     fn empty_queues(&self) {
         if self.is_dismissed() {
             self.remote().own.forget_stale();
-            while let Some(task) = self.tasks.pop_unasked(&self.remote().tasks) {
+            while let Some(task) = self.next_left_over() {
                 self.shared.inject(Priority::Normal, task);
             }
         } else {
@@ -207,6 +229,7 @@ impl Worker {
         first
             .or_else(|| self.tasks.pop(&self.remote().tasks, &self.shared.sleep))
             .or_else(|| self.next_batch())
+            .or_else(|| self.tasks.pop_yielded(&self.remote().tasks))
             .or_else(|| self.next_overtaking(tick))
     }
 
@@ -215,10 +238,26 @@ impl Worker {
         if tick.is_multiple_of(LOW_INTERVAL) {
             return self.shared.inbox.take(Priority::Low);
         }
-        if tick.is_multiple_of(INBOX_INTERVAL) {
+        if tick.is_multiple_of(YIELDED_INTERVAL) {
+            return self.tasks.pop_yielded(&self.remote().tasks);
+        }
+        if tick.wrapping_sub(self.last_inbox_tick.get()) >= self.inbox_interval.get() {
+            self.tune_inbox_interval(tick);
             return self.next_batch();
         }
         None
+    }
+
+    /// Sets the interval so that about [`INBOX_PERIOD`] passes between two looks into the inbox, whatever a task takes.
+    fn tune_inbox_interval(&self, tick: u32) {
+        if LOOM {
+            return;
+        }
+        let now = Instant::now();
+        let passed = now - self.last_inbox_look.replace(now);
+        let ticks = tick.wrapping_sub(self.last_inbox_tick.replace(tick));
+        let wanted = INBOX_PERIOD.as_nanos() * u128::from(ticks) / passed.as_nanos().max(1);
+        self.inbox_interval.set(wanted.clamp(1, u128::from(MAX_INBOX_INTERVAL)) as u32);
     }
 
     /// What only this worker may run, and what is urgent; each in its turn before the others.
@@ -286,7 +325,9 @@ impl Worker {
     /// A future has yielded: it goes behind the others.
     fn requeue(&self, task: Runnable) {
         match Route::of(&task) {
-            Route::NORMAL => self.push(task),
+            Route::NORMAL => {
+                self.tasks.push_yielded(&self.remote().tasks, &self.shared.sleep, task);
+            }
             route => self.shared.send(route, task),
         }
     }
@@ -336,6 +377,12 @@ impl Worker {
         }
     }
 
+    /// Anything out of this worker's own queue.
+    pub(crate) fn next_left_over(&self) -> Option<Runnable> {
+        let remote = &self.remote().tasks;
+        self.tasks.pop_unasked(remote).or_else(|| self.tasks.pop_yielded(remote))
+    }
+
     /// Whether this worker's thread ends while the pool goes on.
     pub(crate) fn is_dismissed(&self) -> bool {
         self.dismissed.get()
@@ -382,7 +429,7 @@ impl Worker {
         let Remote { own, tasks, .. } = self.remote();
         // Destructors may spawn.
         while own.has_live_futures() || !own.is_empty() || !tasks.is_empty() {
-            while let Some(task) = own.mailbox.take().or_else(|| self.tasks.pop_unasked(tasks)) {
+            while let Some(task) = own.mailbox.take().or_else(|| self.next_left_over()) {
                 self.counters().count(&task.cancel());
             }
             self.end_local_futures();

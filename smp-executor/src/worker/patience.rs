@@ -45,9 +45,8 @@ impl Patience {
 
     /// The worker has found something after it had waited.
     pub(super) fn note_find(&self) {
-        if self.0.get() < USUAL_ROUNDS {
-            self.0.set(self.0.get() * 2);
-        }
+        let rounds = self.0.get();
+        self.0.set((rounds * 2).min(USUAL_ROUNDS).max(rounds));
     }
 }
 

@@ -49,7 +49,7 @@ impl Worker {
         let remotes = self.shared.remotes();
         // Somebody who was woken looks here first: what he had queued before he lay down, nobody may have taken.
         let own = self.remote().own.take();
-        if let Some(task) = own.or_else(|| self.tasks.pop_unasked(&self.remote().tasks)) {
+        if let Some(task) = own.or_else(|| self.next_left_over()) {
             return Some(Found::Task(task));
         }
         if let Some(task) = self.shared.inbox.take(Priority::High) {
