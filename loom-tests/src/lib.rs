@@ -27,4 +27,4 @@ pub use pause::Pause;
 #[cfg(loom)]
 pub use queue::{Entries, Queue};
 #[cfg(loom)]
-pub use witness::{Plain, Witness};
+pub use witness::{Done, Plain, Witness};

@@ -1,11 +1,12 @@
 //! Values that make a missing edge visible.
 //!
-//! Both share their memory through the standard library's `Arc`, which loom does not see: one of loom's would
+//! `Plain` and `Witness` share their memory through the standard library's `Arc`, which loom does not see: one of loom's would
 //! bring edges of its own, and with them hide those that the code under test lacks.
 
 use std::sync::Arc;
 
 use executor_common::sync::UnsafeCell;
+use executor_common::sync::atomic::{AtomicUsize, Ordering};
 
 /// A value that is read and written without any synchronisation. loom fails the model unless the code under
 /// test orders the accesses.
@@ -63,5 +64,29 @@ impl Witness {
 impl Drop for Witness {
     fn drop(&mut self) {
         self.0.increment();
+    }
+}
+
+/// Counts what has been done. Relaxed: it orders nothing.
+#[derive(Clone, Debug)]
+pub struct Done(executor_common::sync::Arc<AtomicUsize>);
+
+impl Done {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self(executor_common::sync::Arc::new(AtomicUsize::new(0)))
+    }
+
+    /// A task that does one thing.
+    pub fn one(&self) -> impl FnOnce() + Send + use<> {
+        let done = self.clone();
+        move || {
+            done.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether so many have been done.
+    pub fn is(&self, wanted: usize) -> bool {
+        self.0.load(Ordering::Relaxed) == wanted
     }
 }

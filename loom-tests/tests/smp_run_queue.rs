@@ -7,7 +7,7 @@
 
 use executor_common::sync::atomic::{AtomicUsize, Ordering};
 use executor_common::sync::{Arc, thread};
-use loom_tests::{Pause, Plain, check};
+use loom_tests::{Done, Pause, Plain, check};
 use smp_executor::model::{ModelPool, ModelSearch, ModelWorker, pool};
 use smp_executor::{current_worker, join};
 
@@ -21,27 +21,6 @@ fn workers<const N: usize>() -> (ModelPool, [ModelWorker; N]) {
 fn settle(pool: &ModelPool, owner: &ModelWorker) {
     drop(pool.spawn(|| ()));
     assert!(owner.run_next_task());
-}
-
-/// Counts what has been done. Relaxed: it orders nothing.
-#[derive(Clone)]
-struct Done(Arc<AtomicUsize>);
-
-impl Done {
-    fn new() -> Self {
-        Self(Arc::new(AtomicUsize::new(0)))
-    }
-
-    fn one(&self) -> impl FnOnce() + Send + use<> {
-        let done = self.clone();
-        move || {
-            done.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn is(&self, wanted: usize) -> bool {
-        self.0.load(Ordering::Relaxed) == wanted
-    }
 }
 
 /// Tasks that must run once each.

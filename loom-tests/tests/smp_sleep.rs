@@ -6,32 +6,10 @@
 #![cfg(loom)]
 
 use executor_common::Parker;
-use executor_common::sync::atomic::{AtomicUsize, Ordering};
-use executor_common::sync::{Arc, thread};
-use loom_tests::check;
+use executor_common::sync::thread;
+use loom_tests::{Done, check};
 use smp_executor::model::{ModelPool, ModelWorker, pool};
 use smp_executor::{JoinHandle, Priority, SmpExecutor};
-
-/// What has been done so far.
-#[derive(Clone)]
-struct Done(Arc<AtomicUsize>);
-
-impl Done {
-    fn new() -> Self {
-        Self(Arc::new(AtomicUsize::new(0)))
-    }
-
-    fn one(&self) -> impl FnOnce() + Send + use<> {
-        let done = self.clone();
-        move || {
-            done.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn is(&self, wanted: usize) -> bool {
-        self.0.load(Ordering::Relaxed) == wanted
-    }
-}
 
 /// Two workers out of a pool of two.
 fn two(workers: Vec<ModelWorker>) -> [ModelWorker; 2] {
