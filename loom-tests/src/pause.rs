@@ -17,6 +17,10 @@ impl Pause {
     }
 
     /// A future that leaves its waker at its first poll, and is ready at the second.
+    ///
+    /// # Panics
+    ///
+    /// When polled, if a panic has poisoned the lock.
     pub fn wait(&self) -> impl Future<Output = ()> + Send + use<> {
         let place = self.clone();
         let mut polled = false;
@@ -32,6 +36,10 @@ impl Pause {
     }
 
     /// The waker that has been left, if the future has been polled.
+    ///
+    /// # Panics
+    ///
+    /// If a panic has poisoned the lock.
     pub fn waker(&self) -> Option<Waker> {
         self.0.lock().unwrap().take()
     }

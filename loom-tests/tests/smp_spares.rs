@@ -120,6 +120,63 @@ fn a_worker_blocks_again_at_once() {
 }
 
 #[test]
+fn a_worker_blocks_again_for_what_comes_from_outside() {
+    check("smp spares: two blocks in a row, outside push", || {
+        live(|pool| {
+            let inner = pool.clone();
+            let (parker, unparker) = token();
+            drop(pool.spawn(move || {
+                blocking(|| ());
+                blocking(|| parker.park());
+                end(&inner);
+            }));
+            move |pool| drop(pool.spawn(move || unparker.unpark()))
+        });
+    });
+}
+
+#[test]
+fn a_worker_that_blocks_again_shares_what_it_queues() {
+    check("smp spares: two blocks in two tasks, the second one queues a task", || {
+        live_alone(|pool| {
+            let (inner, second) = (pool.clone(), pool.clone());
+            drop(pool.spawn(move || {
+                blocking(|| ());
+                drop(inner.spawn(move || {
+                    blocking(|| {
+                        let (parker, unparker) = token();
+                        drop(second.spawn(move || unparker.unpark()));
+                        parker.park();
+                    });
+                    end(&second);
+                }));
+            }));
+        });
+    });
+}
+
+#[test]
+fn what_a_spare_has_queued_is_run_by_the_worker() {
+    check("smp spares: private task of a spare that is held", || {
+        live_alone(|pool| {
+            let inner = pool.clone();
+            drop(pool.spawn(move || {
+                let (parker, unparker) = token();
+                let spares = inner.clone();
+                drop(inner.spawn(move || {
+                    let (held, to_us) = token();
+                    drop(spares.spawn(move || to_us.unpark()));
+                    unparker.unpark();
+                    held.park();
+                    end(&spares);
+                }));
+                blocking(|| parker.park());
+            }));
+        });
+    });
+}
+
+#[test]
 fn what_comes_after_a_block_is_run() {
     check("smp spares: outside push after a block", || {
         live(|pool| {
