@@ -63,6 +63,6 @@ pub fn programs(size: Size) -> Vec<Box<dyn AnyProgram<PoolKind>>> {
 /// Unusable options, a shape whose result is wrong, or a pool that cannot be built.
 pub fn run(args: &FuturesArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let args = &args.rounds;
-    let programs = programs(if args.quick { Size::Small } else { Size::Full });
+    let programs = programs(if args.turns.quick { Size::Small } else { Size::Full });
     rounds::run(programs, args, &args.plan(&MANNER)?, &MANNER, out)
 }

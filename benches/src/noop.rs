@@ -54,7 +54,7 @@ pub fn run(args: &NoopArgs, out: &mut impl Write) -> anyhow::Result<bool> {
         .ok()
         .filter(|window| !window.is_zero())
         .context("--seconds must be a positive number")?;
-    let window = if args.quick { Duration::from_millis(20) } else { window };
+    let window = if args.turns.quick { Duration::from_millis(20) } else { window };
     let programs: Vec<Box<dyn AnyProgram<PoolKind>>> =
         [10, 1].map(|ms| Box::new(Noop { interval: Duration::from_millis(ms) }) as _).into();
     let plan = Plan {

@@ -10,6 +10,7 @@
 //! | `measure` | the rounds |
 //! | `figures` | medians and paired ratios |
 //! | `target`, `report` | what is wanted, and the table |
+//! | `turns` | the options of everything in which peers take turns |
 //! | `command` | the options, and the run: all that a subcommand shares with the others |
 
 mod command;
@@ -19,6 +20,7 @@ mod measure;
 mod program;
 mod report;
 mod target;
+mod turns;
 
 pub use command::{Manner, RoundsArgs, run, save, write_machine};
 pub use depth::{DEPTHS, deeper};
@@ -27,3 +29,4 @@ pub use measure::{MAX_REPETITIONS, Plan, Turns, measure, on_a_thread, take_turns
 pub use program::{AnyProgram, Contender, Kind, Prepared};
 pub use report::duration;
 pub use target::{Judged, Target};
+pub use turns::TurnsArgs;

@@ -78,7 +78,7 @@ pub const TASKS: u64 = 10_000;
 pub fn run(args: &SpawnArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let SpawnArgs { rounds: args, tasks, instructions } = args;
     ensure!(*tasks != Some(0), "--tasks must be at least 1");
-    let mut programs = programs(tasks.unwrap_or(if args.quick { 100 } else { TASKS }));
+    let mut programs = programs(tasks.unwrap_or(if args.turns.quick { 100 } else { TASKS }));
     if *instructions {
         args.retain_selected(&mut programs)?;
         return instructions::run(&programs, &args.peers(&MANNER)?, out);

@@ -28,6 +28,6 @@ pub struct ForkJoinArgs {
 /// Unusable options, a program whose result is wrong, or a pool that cannot be built.
 pub fn run(args: &ForkJoinArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let ForkJoinArgs { rounds, fib } = args;
-    let programs = if rounds.quick { programs::small(*fib) } else { programs::all(*fib) };
+    let programs = if rounds.turns.quick { programs::small(*fib) } else { programs::all(*fib) };
     rounds::run(programs, rounds, &rounds.plan(&MANNER)?, &MANNER, out)
 }

@@ -1,7 +1,6 @@
 //! `benches many-outside`: its options, the rounds, the table.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use super::turn::{Outcome, Program, Turn};
 use crate::peers::{PoolKind, Workers};
-use crate::rounds::{Kind, Spread, Turns, duration, save, take_turns, write_machine};
+use crate::rounds::{Kind, Spread, Turns, TurnsArgs, duration, save, take_turns, write_machine};
 
 /// Who takes part.
 pub const PEERS: [PoolKind; 6] = [
@@ -28,9 +27,9 @@ const LIMIT: f64 = 10.0;
 /// Options of `benches many-outside`.
 #[derive(Clone, Debug, Args)]
 pub struct ManyOutsideArgs {
-    /// How often all peers take turns
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub rounds: usize,
+    /// Those that everything has in which peers take turns.
+    #[command(flatten)]
+    pub turns: TurnsArgs<PoolKind>,
     /// Threads that spawn
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub threads: usize,
@@ -46,18 +45,6 @@ pub struct ManyOutsideArgs {
     /// Only programs whose name contains one of these: count, time
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     pub filter: Vec<String>,
-    /// Only these peers [default: all but none and amp]
-    #[arg(long, value_name = "PEER", value_delimiter = ',', value_enum)]
-    pub peer: Vec<PoolKind>,
-    /// Few tasks: shows that it runs, and measures nothing
-    #[arg(long)]
-    pub quick: bool,
-    /// Ends with code 1 if a target is missed
-    #[arg(long)]
-    pub check: bool,
-    /// Writes all rounds' values to this file
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
 }
 
 /// What `--json` writes.
@@ -74,13 +61,13 @@ struct Row {
 ///
 /// Unusable options, a task that has run twice, or a pool that cannot be built.
 pub fn run(args: &ManyOutsideArgs, out: &mut impl Write) -> anyhow::Result<bool> {
-    ensure!(args.rounds > 0, "--rounds must be at least 1");
+    let rounds = args.turns.rounds()?;
     ensure!(args.threads > 0, "--threads must be at least 1");
     ensure!(args.tasks > 0, "--tasks must be at least 1");
     ensure!(!args.workers.contains(&0), "--workers must be at least 1");
     let time = Duration::try_from_secs_f64(args.seconds).ok();
     let time = time.context("--seconds must be a number that is not negative")?;
-    let mut programs = match args.quick {
+    let mut programs = match args.turns.quick {
         true => vec![Program::Count(10), Program::Time(Duration::from_millis(5))],
         false => vec![Program::Count(args.tasks), Program::Time(time)],
     };
@@ -88,10 +75,10 @@ pub fn run(args: &ManyOutsideArgs, out: &mut impl Write) -> anyhow::Result<bool>
         args.filter.is_empty() || args.filter.iter().any(|part| program.name().contains(part))
     });
     ensure!(!programs.is_empty(), "--filter leaves no program");
-    let peers = if args.peer.is_empty() { PEERS.to_vec() } else { args.peer.clone() };
+    let peers = args.turns.peers(&PEERS);
 
     let hardware = write_machine(out)?;
-    writeln!(out, "rounds         {}; all peers take turns in each", args.rounds)?;
+    writeln!(out, "rounds         {}; all peers take turns in each", rounds)?;
     writeln!(out, "threads        {}; {} tasks or {time:?} each", args.threads, args.tasks)?;
     writeln!(out, "figures        median of the rounds [min..max]")?;
     writeln!(out, "behind         how much worse than the mean the worst thread fared\n")?;
@@ -108,16 +95,16 @@ pub fn run(args: &ManyOutsideArgs, out: &mut impl Write) -> anyhow::Result<bool>
                 Turn { program, threads: args.threads, workers: Workers::unpinned(*workers) };
             let peers: Vec<_> =
                 peers.iter().copied().filter(|peer| peer.can_have(*workers)).collect();
-            let of_peers = take_turns(&peers, args.rounds, |peer| peer.measure(turn))?;
+            let of_peers = take_turns(&peers, rounds, |peer| peer.measure(turn))?;
             let row = Row { program, workers: *workers, peers: of_peers };
             passed &= write_row(out, &row)?;
             rows.push(row);
         }
     }
-    if let Some(path) = &args.json {
+    if let Some(path) = &args.turns.json {
         save(path, &hardware, &rows)?;
     }
-    Ok(passed || !args.check)
+    Ok(passed || !args.turns.check)
 }
 
 /// True if no target was missed.

@@ -1,7 +1,7 @@
 //! The options that measuring subcommands share, and the run.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::measure::{Plan, measure};
 use super::program::{AnyProgram, Kind};
 use super::report;
+use super::turns::TurnsArgs;
 use crate::hardware::Hardware;
 use crate::peers::Workers;
 
@@ -22,24 +23,12 @@ pub struct RoundsArgs<K: ValueEnum + Send + Sync + 'static> {
     /// Binds each worker to a CPU of its own, so that the kernel does not put two on one
     #[arg(long)]
     pub pin: bool,
-    /// How often all peers take turns
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub rounds: usize,
+    /// Those that everything has in which peers take turns.
+    #[command(flatten)]
+    pub turns: TurnsArgs<K>,
     /// Only the programs of these names, and where there is none of a name, those whose name contains it
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     pub filter: Vec<String>,
-    /// Only these peers [default: all]
-    #[arg(long, value_name = "PEER", value_delimiter = ',', value_enum)]
-    pub peer: Vec<K>,
-    /// Small programs and single repetitions: shows that it runs, and measures nothing
-    #[arg(long)]
-    pub quick: bool,
-    /// Ends with code 1 if a target is missed
-    #[arg(long)]
-    pub check: bool,
-    /// Writes all values to this file
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
     /// Runs each program once on each peer and measures nothing, for a tool that counts instructions
     #[arg(long)]
     pub once: bool,
@@ -68,10 +57,10 @@ impl<K: Kind> RoundsArgs<K> {
     ///
     /// One of those asked for cannot.
     pub fn peers(&self, manner: &Manner<K>) -> anyhow::Result<Vec<K>> {
-        for peer in &self.peer {
+        for peer in &self.turns.peer {
             ensure!(manner.peers.contains(peer), "--peer: {peer} takes no part in this");
         }
-        Ok(if self.peer.is_empty() { manner.peers.to_vec() } else { self.peer.clone() })
+        Ok(self.turns.peers(manner.peers))
     }
 
     /// Leaves the programs that `--filter` names.
@@ -104,10 +93,10 @@ impl<K: Kind> RoundsArgs<K> {
     ///
     /// Unusable options.
     pub fn plan(&self, manner: &Manner<K>) -> anyhow::Result<Plan<K>> {
-        ensure!(self.rounds > 0, "--rounds must be at least 1");
+        let rounds = self.turns.rounds()?;
         ensure!(!self.workers.contains(&0), "--workers must be at least 1");
-        let make_plan = if self.quick { Plan::quick } else { Plan::full };
-        let plan = make_plan(self.workers.clone(), self.peers(manner)?, self.rounds);
+        let make_plan = if self.turns.quick { Plan::quick } else { Plan::full };
+        let plan = make_plan(self.workers.clone(), self.peers(manner)?, rounds);
         Ok(Plan { pinned: self.pin, ..plan })
     }
 }
@@ -130,7 +119,7 @@ pub fn run<K: Kind>(
     }
 
     let hardware = write_machine(out)?;
-    writeln!(out, "rounds         {}; all peers take turns in each", args.rounds)?;
+    writeln!(out, "rounds         {}; all peers take turns in each", args.turns.rounds)?;
     writeln!(out, "pinned         {}", if args.pin { "yes" } else { "no" })?;
     writeln!(out, "times          {}median of the rounds (shortest repetition)", manner.times)?;
     writeln!(out, "ratios         taken within each round: median [min..max]\n")?;
@@ -142,10 +131,10 @@ pub fn run<K: Kind>(
         passed &= report::write_rows(out, &**program, manner.peers, &rows)?;
         all.extend(rows);
     }
-    if let Some(path) = &args.json {
+    if let Some(path) = &args.turns.json {
         save(path, &hardware, &all)?;
     }
-    Ok(passed || !args.check)
+    Ok(passed || !args.turns.check)
 }
 
 /// Writes values to a file, with the machine that they are from.

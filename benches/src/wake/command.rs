@@ -1,7 +1,6 @@
 //! `benches wake`: its options, the rounds, the tables.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use anyhow::ensure;
 use clap::Args;
@@ -11,7 +10,7 @@ use super::burst::{Burst, BurstTurn, SUBMITS};
 use super::case::{Case, Turn};
 use super::summary::{Round, Verdict, judge, medians};
 use crate::peers::PoolKind;
-use crate::rounds::{Spread, Turns, duration, save, take_turns, write_machine};
+use crate::rounds::{Spread, Turns, TurnsArgs, duration, save, take_turns, write_machine};
 
 /// Who takes part.
 pub const PEERS: [PoolKind; 4] =
@@ -23,9 +22,9 @@ const BURST: &str = "burst";
 /// Options of `benches wake`.
 #[derive(Clone, Debug, Args)]
 pub struct WakeArgs {
-    /// How often all peers take turns
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub rounds: usize,
+    /// Those that everything has in which peers take turns.
+    #[command(flatten)]
+    pub turns: TurnsArgs<PoolKind>,
     /// Closures of a turn
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub tries: u64,
@@ -35,18 +34,6 @@ pub struct WakeArgs {
     /// Only cases whose name contains one of these: pin, spin, block, sleep, burst
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     pub filter: Vec<String>,
-    /// Only these peers [default: smp, rayon, tokio, async-executor]
-    #[arg(long, value_name = "PEER", value_delimiter = ',', value_enum)]
-    pub peer: Vec<PoolKind>,
-    /// A few tries: shows that it runs, and measures nothing
-    #[arg(long)]
-    pub quick: bool,
-    /// Ends with code 1 if a target is missed
-    #[arg(long)]
-    pub check: bool,
-    /// Writes all rounds' values to this file
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
 }
 
 /// What `--json` writes.
@@ -69,18 +56,18 @@ impl WakeArgs {
 ///
 /// Unusable options, or a pool that cannot be built.
 pub fn run(args: &WakeArgs, out: &mut impl Write) -> anyhow::Result<bool> {
-    ensure!(args.rounds > 0, "--rounds must be at least 1");
+    let rounds = args.turns.rounds()?;
     ensure!(args.tries > 0, "--tries must be at least 1");
     ensure!(args.bursts > 0, "--bursts must be at least 1");
-    ensure!(!args.peer.contains(&PoolKind::None), "--peer: without a pool nobody is woken");
-    let peers = if args.peer.is_empty() { PEERS.to_vec() } else { args.peer.clone() };
+    ensure!(!args.turns.peer.contains(&PoolKind::None), "--peer: without a pool nobody is woken");
+    let peers = args.turns.peers(&PEERS);
     let cases: Vec<_> = Case::ALL.into_iter().filter(|case| args.selects(case.name())).collect();
     let bursts = args.selects(BURST);
     ensure!(bursts || !cases.is_empty(), "--filter leaves no case");
-    let (tries, burst_tries) = if args.quick { (5, 5) } else { (args.tries, args.bursts) };
+    let (tries, burst_tries) = if args.turns.quick { (5, 5) } else { (args.tries, args.bursts) };
 
     let hardware = write_machine(out)?;
-    writeln!(out, "rounds         {}; all peers take turns in each", args.rounds)?;
+    writeln!(out, "rounds         {}; all peers take turns in each", rounds)?;
     writeln!(out, "a turn         {tries} closures, or {burst_tries} bursts of {SUBMITS}")?;
     writeln!(out, "workers        2; pin: 1")?;
     writeln!(out, "figures        medians over the rounds of each round's percentile\n")?;
@@ -96,7 +83,7 @@ pub fn run(args: &WakeArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     }
     for case in cases {
         let turn = Turn { case, tries };
-        let of_peers = take_turns(&peers, args.rounds, |peer| peer.measure(turn))?;
+        let of_peers = take_turns(&peers, rounds, |peer| peer.measure(turn))?;
         let verdicts = judge(&of_peers);
         passed &= verdicts.iter().all(Verdict::is_met);
         write_case(out, case, &of_peers, &verdicts)?;
@@ -110,15 +97,15 @@ pub fn run(args: &WakeArgs, out: &mut impl Write) -> anyhow::Result<bool> {
         writeln!(out, "|{}", "---|".repeat(6))?;
         for burst_after in [Case::Spin, Case::Sleep] {
             let turn = BurstTurn { case: burst_after, bursts: burst_tries };
-            let of_peers = take_turns(&peers, args.rounds, |peer| peer.measure(turn))?;
+            let of_peers = take_turns(&peers, rounds, |peer| peer.measure(turn))?;
             write_bursts(out, burst_after, &of_peers)?;
             rows.push(Row::Burst { burst_after, peers: of_peers });
         }
     }
-    if let Some(path) = &args.json {
+    if let Some(path) = &args.turns.json {
         save(path, &hardware, &rows)?;
     }
-    Ok(passed || !args.check)
+    Ok(passed || !args.turns.check)
 }
 
 fn write_case(
