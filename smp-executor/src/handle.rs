@@ -9,7 +9,7 @@ use executor_common::{
 };
 
 use crate::context;
-use crate::permit::NoPermit;
+use crate::permit::{NoPermit, Permit};
 use crate::shared::Shared;
 
 /// Spawns onto an [`SmpExecutor`](crate::SmpExecutor), and can be cloned and given to tasks. It does not keep
@@ -82,14 +82,8 @@ impl SmpHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        if !self.is_open() {
-            return Err(TrySpawnError::Closed(f));
-        }
-        match self.shared.try_permit() {
-            Ok(permit) => Ok(self.shared.queue_closure(permit, Priority::Normal, f)),
-            Err(NoPermit::Full) => Err(TrySpawnError::Full(f)),
-            Err(NoPermit::Closed) => Err(TrySpawnError::Closed(f)),
-        }
+        let (permit, f) = self.try_admit(f)?;
+        Ok(self.shared.queue_closure(permit, Priority::Normal, f))
     }
 
     /// As [`SmpExecutor::spawn_wait`](crate::SmpExecutor::spawn_wait).
@@ -107,10 +101,7 @@ impl SmpHandle {
     {
         let handle = self.clone();
         async move {
-            let permit = handle.shared.permit().await?;
-            if !handle.is_open() {
-                return Err(SpawnError::Closed);
-            }
+            let permit = handle.still_open(handle.shared.permit().await?)?;
             Ok(handle.shared.queue_closure(permit, Priority::Normal, f))
         }
     }
@@ -134,6 +125,23 @@ impl SmpHandle {
         self.shared.core_workers
     }
 
+    /// Lets `f` pass with its permit, or hands it back.
+    fn try_admit<F>(&self, f: F) -> Result<(Option<Permit>, F), TrySpawnError<F>> {
+        if !self.is_open() {
+            return Err(TrySpawnError::Closed(f));
+        }
+        match self.shared.try_permit() {
+            Ok(permit) => Ok((permit, f)),
+            Err(NoPermit::Full) => Err(TrySpawnError::Full(f)),
+            Err(NoPermit::Closed) => Err(TrySpawnError::Closed(f)),
+        }
+    }
+
+    /// The permit, unless the pool has been shut down while it was waited for.
+    fn still_open(&self, permit: Option<Permit>) -> Result<Option<Permit>, SpawnError> {
+        if self.is_open() { Ok(permit) } else { Err(SpawnError::Closed) }
+    }
+
     /// Whether a task spawned by the calling thread would be run.
     fn is_open(&self) -> bool {
         self.shared.lifecycle.is_open()
@@ -147,10 +155,7 @@ impl Spawn for SmpHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let permit = self.shared.wait_for_permit();
-        if !self.is_open() {
-            return Err(SpawnError::Closed);
-        }
+        let permit = self.still_open(self.shared.wait_for_permit())?;
         let label = self.shared.labels.admit(role);
         Ok(self.shared.queue_closure(permit, Priority::Normal, label.closure(f)))
     }
@@ -160,10 +165,7 @@ impl Spawn for SmpHandle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let permit = self.shared.wait_for_permit();
-        if !self.is_open() {
-            return Err(SpawnError::Closed);
-        }
+        let permit = self.still_open(self.shared.wait_for_permit())?;
         let label = self.shared.labels.admit(role);
         Ok(Shared::queue_future(&self.shared, permit, Priority::Normal, label.future(future)))
     }
@@ -173,14 +175,7 @@ impl Spawn for SmpHandle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        if !self.is_open() {
-            return Err(TrySpawnError::Closed(f));
-        }
-        let permit = match self.shared.try_permit() {
-            Ok(permit) => permit,
-            Err(NoPermit::Full) => return Err(TrySpawnError::Full(f)),
-            Err(NoPermit::Closed) => return Err(TrySpawnError::Closed(f)),
-        };
+        let (permit, f) = self.try_admit(f)?;
         let label = self.shared.labels.admit(role);
         Ok(self.shared.queue_closure(permit, Priority::Normal, label.closure(f)))
     }

@@ -160,7 +160,7 @@ impl RunQueue {
     #[inline]
     fn after_push(&self, remote: &RunQueueRemote, sleep: &Sleep) {
         // Ordering: the light fence, between the push and the look at the question, pairs with the heavy one in
-        // `Shared::last_look`: either a worker that lies down sees the task, or this sees its question.
+        // `Shared::ask_everybody`: either a worker that lies down sees the task, or this sees its question.
         asymmetric::light();
         if remote.is_asked() {
             self.share(remote, sleep);

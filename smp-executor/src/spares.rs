@@ -102,7 +102,8 @@ impl Spares {
 
 /// What a worker does when a task of its blocks.
 pub(crate) const BLOCKER: Blocker = Blocker {
-    begin: || context::with_worker(|worker| worker.is_some_and(Worker::begin_blocking)),
+    // Also where nobody stands in, the worker counts as blocked until the end.
+    begin: || context::with_worker(|worker| worker.map(Worker::begin_blocking).is_some()),
     end: || {
         context::with_worker(|worker| {
             if let Some(worker) = worker {
@@ -120,7 +121,7 @@ impl Worker {
             self.shared().spares.refused.add(1);
         }
         self.open_queues();
-        true
+        is_replaced
     }
 
     /// The task goes on.
