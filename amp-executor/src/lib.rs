@@ -73,6 +73,7 @@ mod builder;
 mod channel;
 mod current;
 mod deadlock;
+mod event;
 mod executor;
 mod handle;
 mod idle;
@@ -80,12 +81,14 @@ mod pin;
 mod placement;
 mod plan;
 mod role;
+mod sched;
 mod shared;
 mod shutdown;
 mod wait;
 mod worker;
 
 pub use builder::{AmpBuilder, BuildError};
+pub use event::Event;
 pub use executor::AmpExecutor;
 pub use executor_common::{
     AbortHandle, CancellationToken, DropGuard, ExecutorMetrics, JoinError, JoinHandle, JoinSet,
@@ -100,6 +103,7 @@ pub use plan::{
     ENV_VARIABLE, MAX_CAPACITY, MAX_ROLE_NAME, MAX_WORKERS, PlanError, RoleConfig, RoleListError,
     RolePlan,
 };
+pub use sched::{MAX_FIFO_PRIORITY, ParseSchedClassError, SchedClass};
 pub use wait::SpawnWait;
 
 /// The parts that the models drive by themselves. Not for users: they change without notice.

@@ -1,0 +1,82 @@
+//! What an executor tells the program while it runs.
+
+use std::fmt;
+use std::time::Duration;
+
+use executor_common::cpu::CpuSet;
+use executor_common::{Role, TaskId};
+
+/// Something that the program may want to act on; see [`AmpBuilder::on_event`](crate::AmpBuilder::on_event).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A worker's pin is not in force any more: the kernel has changed its mask, as it does when a cpuset changes.
+    #[non_exhaustive]
+    PinLost {
+        /// The worker's role.
+        role: Role,
+        /// The worker's number in the executor.
+        worker: usize,
+        /// The core that it was pinned to.
+        core: usize,
+        /// The mask that was found. `None` where it could not be read.
+        mask: Option<CpuSet>,
+        /// The pin was set again and read back.
+        restored: bool,
+    },
+    /// A task holds its worker for longer than the limit.
+    #[non_exhaustive]
+    Stall {
+        /// The worker's role.
+        role: Role,
+        /// The worker's number in the executor.
+        worker: usize,
+        /// The worker's core.
+        core: usize,
+        /// The task.
+        task: TaskId,
+        /// For how long it has been seen to run; it goes on.
+        held_for: Duration,
+    },
+    /// A worker's loop has panicked, which no task can bring about, and has been started again on the same core.
+    #[non_exhaustive]
+    WorkerRestarted {
+        /// The worker's role.
+        role: Role,
+        /// The worker's number in the executor.
+        worker: usize,
+        /// The worker's core.
+        core: usize,
+        /// What the panic said.
+        message: String,
+    },
+}
+
+/// Who is told. The standard library's `Arc`, as for `PanicHook`.
+pub(crate) type EventHook = std::sync::Arc<dyn Fn(&Event) + Send + Sync>;
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PinLost { role, worker, core, mask, restored } => {
+                write!(
+                    f,
+                    "worker {worker} of role \"{role}\" has lost its pin to core {core}; mask found: "
+                )?;
+                match mask {
+                    Some(mask) => write!(f, "{mask}")?,
+                    None => f.write_str("unknown")?,
+                }
+                f.write_str(if *restored { "; restored" } else { "; NOT restored" })
+            }
+            Self::Stall { role, worker, core, task, held_for } => write!(
+                f,
+                "task {task} has held worker {worker} of role \"{role}\" (core {core}) for {held_for:?}"
+            ),
+            Self::WorkerRestarted { role, worker, core, message } => write!(
+                f,
+                "worker {worker} of role \"{role}\" (core {core}) was started again after a panic: {message}"
+            ),
+        }
+    }
+}
