@@ -156,6 +156,7 @@ impl Worker {
             },
             // A stale entry's task was run by a handle that waited for it.
             RunOutcome::Cancelled
+            | RunOutcome::Expired
             | RunOutcome::Finished
             | RunOutcome::Panicked
             | RunOutcome::Stale => true,

@@ -13,7 +13,7 @@
 //! | let others go first | [`yield_now`], [`Priority`] |
 //! | see what an executor does | [`ExecutorMetrics`], [`ShutdownReport`] |
 //! | know and choose CPUs | [`cpu`] |
-//! | write an executor | [`closure_task`], [`future_task`], [`Runnable`], [`Schedule`], [`TaskRegistry`], [`Parker`], [`sync`] |
+//! | write an executor | [`closure_task`], [`future_task`], [`expiring_closure_task`], [`Runnable`], [`Schedule`], [`TaskRegistry`], [`Parker`], [`sync`] |
 
 mod block_on;
 mod blocking;
@@ -48,7 +48,8 @@ pub use spawn::{Spawn, SpawnError, TrySpawnError};
 pub use task::{
     AbortHandle, DomainId, JoinError, JoinHandle, PanicHook, RunOutcome, Runnable, Schedule,
     TaskId, TaskPanic, TaskRegistry, closure_task, current_domain, current_task, enter_domain,
-    enter_own_domain, future_task, local_future_task, reclaim_closure, scoped_closure_task,
+    enter_own_domain, expiring_closure_task, expiring_future_task, future_task, local_future_task,
+    reclaim_closure, scoped_closure_task,
 };
 pub use wait_queue::{Ticket, WaitQueue};
 pub use yield_now::{YieldNow, yield_now};

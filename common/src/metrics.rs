@@ -71,6 +71,8 @@ pub struct WorkerMetrics {
     pub panics: u64,
     /// Tasks that were cancelled when their turn came.
     pub cancelled: u64,
+    /// Tasks that were dropped when their turn came, because their time to live had passed. They count as run nowhere.
+    pub expired: u64,
     /// Queue entries whose task a waiting handle had already run.
     pub claimed: u64,
     /// Times it took tasks from another worker.
@@ -173,6 +175,8 @@ pub struct WorkerCounters {
     pub panics: Counter,
     /// Tasks that were cancelled when their turn came.
     pub cancelled: Counter,
+    /// Tasks whose time to live had passed when their turn came.
+    pub expired: Counter,
     /// Queue entries whose task a waiting handle had already run.
     pub claimed: Counter,
     /// Times it took tasks from another worker.
@@ -203,6 +207,7 @@ impl WorkerCounters {
             completed: Counter::new(),
             panics: Counter::new(),
             cancelled: Counter::new(),
+            expired: Counter::new(),
             claimed: Counter::new(),
             steals: Counter::new(),
             stolen: Counter::new(),
@@ -254,6 +259,7 @@ impl WorkerCounters {
                 self.panics.add_owned(1);
             }
             RunOutcome::Cancelled => self.cancelled.add_owned(1),
+            RunOutcome::Expired => self.expired.add_owned(1),
             RunOutcome::Stale => self.claimed.add_owned(1),
         }
     }
@@ -275,6 +281,7 @@ impl WorkerCounters {
             completed: self.completed.get(),
             panics: self.panics.get(),
             cancelled: self.cancelled.get(),
+            expired: self.expired.get(),
             claimed: self.claimed.get(),
             steals: self.steals.get(),
             stolen: self.stolen.get(),

@@ -34,7 +34,7 @@
 //!
 //! # Who may touch which field when
 //!
-//! * **stage** (the closure or future, later the output): whoever set RUNNING, until it sets COMPLETE.
+//! * **stage** (the closure or future with its deadline, later the output): whoever set RUNNING, until it sets COMPLETE.
 //!   Setting COMPLETE while JOIN_INTEREST is set hands the output to the `JoinHandle`; otherwise the
 //!   runner drops the output itself. Whoever frees the cell owns what is left.
 //! * **join waker**: while JOIN_WAKER is clear, the `JoinHandle` alone, to read and write. While it is
@@ -53,11 +53,13 @@
 //!   output ends in the output or in the `on_panic` hook, never in the worker's loop.
 //! * A panic that no handle takes reaches the hook, whether the handle went before the task ended or after.
 //! * A suspended future is registered, or the close of its registry has scheduled it for cancellation.
+//! * A task with a deadline is looked at once, at its first step: from then on it does not expire (`deadline.rs`).
 //! * A `Runnable` dropped unrun cancels its task, so a handle never waits for something that nobody will run.
 
 mod abort;
 mod cell;
 mod closure;
+mod deadline;
 mod error;
 mod future;
 mod header;
@@ -73,9 +75,9 @@ mod state;
 mod waker;
 
 pub use abort::AbortHandle;
-pub use closure::{closure_task, reclaim_closure, scoped_closure_task};
+pub use closure::{closure_task, expiring_closure_task, reclaim_closure, scoped_closure_task};
 pub use error::JoinError;
-pub use future::{Schedule, future_task, local_future_task};
+pub use future::{Schedule, expiring_future_task, future_task, local_future_task};
 pub use hook::{PanicHook, TaskPanic};
 pub use id::{DomainId, TaskId};
 pub use join::JoinHandle;

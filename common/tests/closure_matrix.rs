@@ -5,10 +5,12 @@
 mod support;
 
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use executor_common::sync::{Arc, Counter};
-use executor_common::{DomainId, JoinError, JoinHandle, Runnable, block_on, closure_task};
+use executor_common::{
+    DomainId, JoinError, JoinHandle, Runnable, block_on, closure_task, expiring_closure_task,
+};
 use support::{CountsDrop, Reports, poll_once, watched};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +19,11 @@ enum End {
     Panics,
     AbortedBeforeStart,
     DroppedUnrun,
+    Expires,
 }
 
-const ENDS: [End; 4] = [End::Returns, End::Panics, End::AbortedBeforeStart, End::DroppedUnrun];
+const ENDS: [End; 5] =
+    [End::Returns, End::Panics, End::AbortedBeforeStart, End::DroppedUnrun, End::Expires];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Take {
@@ -52,11 +56,16 @@ struct Task {
 impl Task {
     fn new(end: End) -> Self {
         let ((held, captured), (value, output)) = (CountsDrop::new(), CountsDrop::new());
-        let (runnable, handle) = closure_task(DomainId::unique(), move || {
+        let f = move || {
             let _held = held;
             assert!(end != End::Panics, "the task's own panic");
             value
-        });
+        };
+        let domain = DomainId::unique();
+        let (runnable, handle) = match end {
+            End::Expires => expiring_closure_task(domain, Instant::now(), f),
+            _ => closure_task(domain, f),
+        };
         Self { runnable, handle, captured, output }
     }
 }
@@ -64,8 +73,8 @@ impl Task {
 /// The executor's side.
 fn finish(end: End, runnable: Runnable) {
     match end {
-        End::Returns | End::Panics | End::AbortedBeforeStart => drop(runnable.run()),
         End::DroppedUnrun => drop(runnable),
+        _ => drop(runnable.run()),
     }
 }
 
@@ -76,6 +85,7 @@ fn expect(end: End, result: Result<CountsDrop, JoinError>) {
             assert!(error.is_panic() && error.to_string().contains("the task's own panic"));
         }
         (End::AbortedBeforeStart | End::DroppedUnrun, Err(error)) => assert!(error.is_cancelled()),
+        (End::Expires, Err(error)) => assert!(error.is_expired()),
         (end, result) => panic!("{end:?} gave {:?}", result.map(|_| "an output")),
     }
 }

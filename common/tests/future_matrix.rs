@@ -7,10 +7,12 @@ mod support;
 use std::future::{Future, pending, poll_fn};
 use std::sync::mpsc::Receiver;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use executor_common::sync::{Arc, Counter};
 use executor_common::{
-    DomainId, JoinError, JoinHandle, RunOutcome, Runnable, Schedule, block_on, yield_now,
+    DomainId, JoinError, JoinHandle, RunOutcome, Runnable, Schedule, block_on,
+    expiring_future_task, yield_now,
 };
 use support::{Bomb, CountsDrop, Queue, Reports, future_on, on_worker, poll_once, watched};
 
@@ -25,9 +27,10 @@ enum End {
     AbortedWhileSuspended,
     DroppedUnrun,
     RegistryClosed,
+    Expires,
 }
 
-const ENDS: [End; 9] = [
+const ENDS: [End; 10] = [
     End::Returns,
     End::Panics,
     End::PanicsInItsDestructor,
@@ -37,6 +40,7 @@ const ENDS: [End; 9] = [
     End::AbortedWhileSuspended,
     End::DroppedUnrun,
     End::RegistryClosed,
+    End::Expires,
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +132,7 @@ fn finish(
             assert!(matches!(runnable.run(), RunOutcome::Cancelled));
         }
         End::DroppedUnrun => drop(runnable),
+        End::Expires => assert!(matches!(runnable.run(), RunOutcome::Expired)),
     }
     assert!(queue.registry().is_empty());
 }
@@ -146,6 +151,7 @@ fn expect(end: End, result: Result<CountsDrop, JoinError>) {
             | End::RegistryClosed,
             Err(error),
         ) => assert!(error.is_cancelled()),
+        (End::Expires, Err(error)) => assert!(error.is_expired()),
         (end, result) => panic!("{end:?} gave {:?}", result.map(|_| "an output")),
     }
 }
@@ -155,7 +161,12 @@ fn case(end: End, take: Take) {
     let (queue, tasks) = Queue::new();
     let reports = Reports::new();
     let future = future(end, owned, value);
-    let (runnable, mut handle) = future_on(&queue, DomainId::unique(), future);
+    let domain = DomainId::unique();
+    let (runnable, mut handle) = match end {
+        // SAFETY: the queue lives to the end of this function; future and output are `Send`.
+        End::Expires => unsafe { expiring_future_task(domain, Instant::now(), future, &queue, 0) },
+        _ => future_on(&queue, domain, future),
+    };
     let aborter = handle.abort_handle();
     let mut finish = Some(|| {
         reports.on_worker(|| finish(end, runnable, &queue, tasks, || aborter.abort()));

@@ -5,13 +5,14 @@
 use std::future::{Future, poll_fn};
 use std::sync::Arc as Untracked;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use executor_common::sync::atomic::{AtomicBool, Ordering};
 use executor_common::sync::{Arc, Mutex, UnsafeCell, thread};
 use executor_common::{
     DomainId, JoinHandle, RunOutcome, Runnable, Schedule, TaskRegistry, enter_domain,
 };
-use executor_common::{future_task, yield_now};
+use executor_common::{expiring_future_task, future_task, yield_now};
 use loom_tests::{Plain, Queue, Witness, check};
 
 /// What a future waits for: a flag, and the waker that it leaves on its first poll.
@@ -396,5 +397,50 @@ fn an_abort_against_the_first_suspension() {
         assert!(queue.registry.is_empty());
         assert_eq!(dropped.get(), 1, "the abort was lost");
         assert!(handle.join().unwrap_err().is_cancelled());
+    });
+}
+
+/// A future's task that has expired whenever its turn comes, with the counts of its polls and of its end.
+fn expired_task(queue: &Arc<Queue>, domain: DomainId) -> (Runnable, JoinHandle<()>, Plain, Plain) {
+    let (polls, (witness, dropped)) = (Plain::new(), Witness::new());
+    let counted = polls.clone();
+    let future = async move {
+        let _witness = witness;
+        counted.increment();
+    };
+    // SAFETY: the queue lives until nobody runs the task any more; the future is `Send`.
+    let (runnable, handle) =
+        unsafe { expiring_future_task(domain, Instant::now(), future, queue, 0) };
+    (runnable, handle, polls, dropped)
+}
+
+#[test]
+fn expiry_against_abort_against_detach() {
+    check("future: expires, abort, detach", || {
+        let queue = Queue::new();
+        let (runnable, handle, polls, dropped) = expired_task(&queue, DomainId::unique());
+        let aborter = handle.abort_handle();
+        let runner = thread::spawn(move || runnable.run());
+        let aborting = thread::spawn(move || aborter.abort());
+        drop(handle);
+        let outcome = runner.join().unwrap();
+        aborting.join().unwrap();
+        assert!(matches!(outcome, RunOutcome::Expired | RunOutcome::Cancelled), "{outcome:?}");
+        assert_eq!((polls.get(), dropped.get()), (0, 1));
+    });
+}
+
+#[test]
+fn expiry_against_a_claim_by_the_joining_thread() {
+    check("future: expires, claim, run", || {
+        let domain = DomainId::unique();
+        let queue = Queue::new();
+        let (runnable, handle, polls, dropped) = expired_task(&queue, domain);
+        let runner = thread::spawn(move || runnable.run());
+        enter_domain(domain, None);
+        assert!(handle.join().unwrap_err().is_expired());
+        assert_eq!((polls.get(), dropped.get()), (0, 1), "it is gone before its handle says so");
+        let outcome = runner.join().unwrap();
+        assert!(matches!(outcome, RunOutcome::Expired | RunOutcome::Stale), "{outcome:?}");
     });
 }

@@ -4,8 +4,9 @@ use std::any::Any;
 use std::mem;
 use std::ptr::NonNull;
 
+use super::deadline::{Deadline, Timed};
 use super::error::{Failure, JoinError};
-use super::header::{Header, Vtable};
+use super::header::{Header, Stepped, Vtable};
 use super::id::{DomainId, TaskId};
 use super::join::JoinHandle;
 use super::raw::RawTask;
@@ -19,6 +20,8 @@ use crate::sync::UnsafeCell;
 pub(super) enum Stage<W, T> {
     Work(W),
     Output(Result<T, Failure>),
+    /// In the output's place. Apart from [`Failure`], which stays one word for it.
+    Expired,
     Gone,
 }
 
@@ -115,6 +118,37 @@ pub(super) unsafe fn finish_work<C: TaskCell>(
     panicked
 }
 
+/// Ends work that is about to take its first step and comes too late for it. `None` for all other work.
+///
+/// # Safety
+///
+/// The caller owns the stage.
+#[inline(always)]
+pub(super) unsafe fn expire_if_late<C, W, D>(cell: &C) -> Option<Stepped>
+where
+    C: TaskCell<Work = Timed<W, D>>,
+    D: Deadline,
+{
+    let is_late = |stage: &mut Stage<Timed<W, D>, C::Output>| match stage {
+        Stage::Work(timed) => timed.deadline.is_missed(),
+        Stage::Output(_) | Stage::Expired | Stage::Gone => false,
+    };
+    // SAFETY: the caller owns the stage.
+    if !unsafe { with_stage(cell, is_late) } {
+        return None;
+    }
+    // The destructor runs in place, as in `finish_work`.
+    // SAFETY: the caller owns the stage.
+    let dropped = unsafe { with_stage(cell, |stage| caught(|| *stage = Stage::Gone)) };
+    let ended = match dropped {
+        Ok(()) => Stage::Expired,
+        Err(payload) => Stage::Output(Err(Failure::panic(cell.id(), payload))),
+    };
+    // SAFETY: the caller owns the stage.
+    unsafe { with_stage(cell, |stage| mem::forget(mem::replace(stage, ended))) };
+    Some(Stepped::Expired)
+}
+
 pub(super) unsafe fn cancel<C: TaskCell>(task: NonNull<Header>) {
     // SAFETY: the vtable belongs to this type of cell; the caller holds a reference.
     let cell = unsafe { cell::<C>(task) };
@@ -127,12 +161,19 @@ pub(super) unsafe fn take_output<C: TaskCell>(task: NonNull<Header>, out: *mut (
     let cell = unsafe { cell::<C>(task) };
     // SAFETY: the caller owns the stage.
     let taken = unsafe { with_stage(cell, |stage| mem::replace(stage, Stage::Gone)) };
-    let Stage::Output(output) = taken else {
-        panic!("a JoinHandle was polled after it had completed")
+    let output = match taken {
+        Stage::Output(output) => output.map_err(|failure| JoinError::new(cell.id(), failure)),
+        other => Err(no_output(cell.id(), matches!(other, Stage::Expired))),
     };
-    let output = output.map_err(|failure| JoinError::new(cell.id(), failure));
     // SAFETY: `out` points to the handle's place for a value of this type.
     unsafe { out.cast::<Result<C::Output, JoinError>>().write(output) };
+}
+
+/// Out of line, so that the way to an output stays short.
+#[cold]
+fn no_output(id: TaskId, is_expired: bool) -> JoinError {
+    assert!(is_expired, "a JoinHandle was polled after it had completed");
+    JoinError::expired(id)
 }
 
 pub(super) unsafe fn drop_output<C: TaskCell>(
@@ -148,7 +189,7 @@ pub(super) unsafe fn drop_output<C: TaskCell>(
             panic.report();
             None
         }
-        Stage::Output(Err(Failure::Cancelled)) | Stage::Gone => None,
+        Stage::Output(Err(Failure::Cancelled)) | Stage::Expired | Stage::Gone => None,
         Stage::Work(_) => unreachable!("the work is gone once the output is there"),
     }
 }

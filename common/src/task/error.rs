@@ -27,6 +27,7 @@ pub struct JoinError {
 
 enum Kind {
     Cancelled,
+    Expired,
     SelfJoin,
     Panic { text: Box<str>, payload: SyncPayload },
 }
@@ -66,6 +67,10 @@ impl JoinError {
         Self { id, kind }
     }
 
+    pub(super) fn expired(id: TaskId) -> Self {
+        Self { id, kind: Kind::Expired }
+    }
+
     pub(crate) fn self_join(id: TaskId) -> Self {
         Self { id, kind: Kind::SelfJoin }
     }
@@ -78,6 +83,11 @@ impl JoinError {
     /// True if the task was aborted, or its executor ended first.
     pub fn is_cancelled(&self) -> bool {
         matches!(self.kind, Kind::Cancelled)
+    }
+
+    /// True if the task was not started before its time to live had passed. It never ran.
+    pub fn is_expired(&self) -> bool {
+        matches!(self.kind, Kind::Expired)
     }
 
     /// True if the handle was waited on from within its own task, which could never have ended.
@@ -120,6 +130,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Cancelled => write!(f, "task {} was cancelled", self.id),
+            Kind::Expired => write!(f, "task {} expired before it was started", self.id),
             Kind::SelfJoin => write!(f, "task {} was joined from within itself", self.id),
             Kind::Panic { text, .. } => write!(f, "task {} panicked: {text}", self.id),
         }

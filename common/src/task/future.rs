@@ -15,9 +15,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use super::cell::{Stage, StageCell, TaskCell, cancel, cell, drop_output, finish_work, free};
-use super::cell::{header, take_output, task, with_stage};
+use super::cell::{expire_if_late, header, take_output, task, with_stage};
+use super::deadline::{Deadline, Never, StartBefore, Timed};
 use super::error::Failure;
 use super::header::{FutureHeader, FutureVtable, Header, Stepped, Vtable};
 use super::id::{DomainId, TaskId};
@@ -41,12 +43,12 @@ pub trait Schedule: Send + Sync + 'static {
 
 /// A future's cell.
 #[repr(C)]
-struct FutureCell<F: Future, S> {
+struct FutureCell<F: Future, S, D> {
     head: FutureHeader,
     /// From `Arc::as_ptr`. Alive while somebody runs the task (promise of [`future_task`]'s caller), and from
     /// registration on, since the cell has a share then.
     scheduler: NonNull<S>,
-    stage: StageCell<F, F::Output>,
+    stage: StageCell<Timed<F, D>, F::Output>,
 }
 
 /// Makes a task from a future: at most one allocation.
@@ -124,40 +126,86 @@ where
     F::Output: 'static,
     S: Schedule,
 {
-    let scheduler = Arc::as_ptr(scheduler).cast_mut();
-    // SAFETY: an `Arc` has an address.
-    let scheduler = unsafe { NonNull::new_unchecked(scheduler) };
-    task(FutureCell {
-        head: FutureHeader {
-            header: header(const { &future_vtable::<F, S>() }, domain),
-            tag,
-            links: UnsafeCell::new(Links::new()),
-            registered: UnsafeCell::new(false),
-        },
-        scheduler,
-        stage: UnsafeCell::new(Stage::Work(future)),
-    })
+    // SAFETY: the caller's promise is passed on.
+    unsafe { timed_future_task(domain, Timed { work: future, deadline: Never }, scheduler, tag) }
 }
 
-const fn future_vtable<F, S>() -> Vtable
+/// As [`local_future_task`], for a future that is not polled for the first time at `deadline` or later. When that turn comes
+/// too late, the future is dropped, its handle reports [`JoinError::is_expired`](super::JoinError::is_expired), and the run
+/// ends with [`RunOutcome::Expired`](super::RunOutcome::Expired). A future that has been polled once never expires.
+///
+/// # Safety
+///
+/// As for [`local_future_task`].
+pub unsafe fn expiring_future_task<F, S>(
+    domain: DomainId,
+    deadline: Instant,
+    future: F,
+    scheduler: &Arc<S>,
+    tag: u32,
+) -> (Runnable, JoinHandle<F::Output>)
 where
     F: Future + 'static,
     F::Output: 'static,
     S: Schedule,
 {
+    let deadline = StartBefore::new(deadline);
+    // SAFETY: the caller's promise is passed on.
+    unsafe { timed_future_task(domain, Timed { work: future, deadline }, scheduler, tag) }
+}
+
+/// # Safety
+///
+/// As for [`local_future_task`].
+#[inline]
+unsafe fn timed_future_task<F, S, D>(
+    domain: DomainId,
+    timed: Timed<F, D>,
+    scheduler: &Arc<S>,
+    tag: u32,
+) -> (Runnable, JoinHandle<F::Output>)
+where
+    F: Future + 'static,
+    F::Output: 'static,
+    S: Schedule,
+    D: Deadline + 'static,
+{
+    let scheduler = Arc::as_ptr(scheduler).cast_mut();
+    // SAFETY: an `Arc` has an address.
+    let scheduler = unsafe { NonNull::new_unchecked(scheduler) };
+    task(FutureCell {
+        head: FutureHeader {
+            header: header(const { &future_vtable::<F, S, D>() }, domain),
+            tag,
+            links: UnsafeCell::new(Links::new()),
+            registered: UnsafeCell::new(false),
+        },
+        scheduler,
+        stage: UnsafeCell::new(Stage::Work(timed)),
+    })
+}
+
+const fn future_vtable<F, S, D>() -> Vtable
+where
+    F: Future + 'static,
+    F::Output: 'static,
+    S: Schedule,
+    D: Deadline + 'static,
+{
     Vtable {
         run_alone: None,
-        step: step_future::<F, S>,
-        cancel: cancel::<FutureCell<F, S>>,
-        take_output: take_output::<FutureCell<F, S>>,
-        drop_output: drop_output::<FutureCell<F, S>>,
-        free: free_future::<F, S>,
+        expires: D::EXPIRES,
+        step: step_future::<F, S, D>,
+        cancel: cancel::<FutureCell<F, S, D>>,
+        take_output: take_output::<FutureCell<F, S, D>>,
+        drop_output: drop_output::<FutureCell<F, S, D>>,
+        free: free_future::<F, S, D>,
         future: Some(
             const {
                 &FutureVtable {
-                    schedule: schedule::<F, S>,
-                    register: register::<F, S>,
-                    unregister: unregister::<F, S>,
+                    schedule: schedule::<F, S, D>,
+                    register: register::<F, S, D>,
+                    unregister: unregister::<F, S, D>,
                 }
             },
         ),
@@ -165,29 +213,36 @@ where
 }
 
 // SAFETY: `repr(C)` with a future's header first, which starts with a header.
-unsafe impl<F: Future, S> TaskCell for FutureCell<F, S> {
-    type Work = F;
+unsafe impl<F: Future, S, D> TaskCell for FutureCell<F, S, D> {
+    type Work = Timed<F, D>;
     type Output = F::Output;
 
     fn id(&self) -> TaskId {
         self.head.header.id
     }
 
-    fn stage(&self) -> &StageCell<F, F::Output> {
+    fn stage(&self) -> &StageCell<Timed<F, D>, F::Output> {
         &self.stage
     }
 }
 
-unsafe fn step_future<F, S>(task: NonNull<Header>) -> Stepped
+unsafe fn step_future<F, S, D>(task: NonNull<Header>) -> Stepped
 where
     F: Future,
+    D: Deadline,
 {
     // SAFETY: the vtable belongs to this type of cell; the runner holds a reference.
-    let cell = unsafe { cell::<FutureCell<F, S>>(task) };
+    let cell = unsafe { cell::<FutureCell<F, S, D>>(task) };
+    // SAFETY: the caller owns the stage.
+    if let Some(expired) = unsafe { expire_if_late(cell) } {
+        return expired;
+    }
     // SAFETY: the runner keeps its reference until this poll has returned.
     let waker = unsafe { BorrowedWaker::new(task) };
-    let poll = |stage: &mut Stage<F, F::Output>| {
-        let Stage::Work(future) = stage else { unreachable!("a finished future is not polled") };
+    let poll = |stage: &mut Stage<Timed<F, D>, F::Output>| {
+        let Stage::Work(Timed { work: future, .. }) = stage else {
+            unreachable!("a finished future is not polled")
+        };
         // SAFETY: the future stays where it is, in its cell on the heap, until it is dropped there.
         let future = unsafe { Pin::new_unchecked(future) };
         caught(|| future.poll(&mut Context::from_waker(&waker)))
@@ -200,30 +255,30 @@ where
     };
     // SAFETY: the caller owns the stage.
     let panicked = unsafe { finish_work(cell, output) };
-    Stepped::Done { panicked }
+    if panicked { Stepped::Panicked } else { Stepped::Finished }
 }
 
-unsafe fn free_future<F: Future, S>(task: NonNull<Header>) {
+unsafe fn free_future<F: Future, S, D>(task: NonNull<Header>) {
     // SAFETY: the vtable belongs to this type of cell, which is freed below.
-    let cell = unsafe { cell::<FutureCell<F, S>>(task) };
+    let cell = unsafe { cell::<FutureCell<F, S, D>>(task) };
     let scheduler = cell.scheduler;
     // SAFETY: nobody else is left.
     let registered = unsafe { cell.head.is_registered() };
     // SAFETY: the caller's promises are passed on.
-    unsafe { free::<FutureCell<F, S>>(task) };
+    unsafe { free::<FutureCell<F, S, D>>(task) };
     if registered {
         // SAFETY: the cell's share, taken in `register`; the pointer is that of an `Arc`.
         unsafe { Arc::decrement_strong_count(scheduler.as_ptr()) };
     }
 }
 
-unsafe fn schedule<F: Future, S: Schedule>(task: Runnable) {
+unsafe fn schedule<F: Future, S: Schedule, D>(task: Runnable) {
     let raw = task.as_raw_task();
     // The cell's share keeps the scheduler alive, and the entry may be run and the cell freed before
     // `schedule` returns; a reference of our own keeps the cell.
     raw.header().state.add_reference();
     // SAFETY: the vtable belongs to this type of cell; the reference lives to the end of this function.
-    let cell = unsafe { cell::<FutureCell<F, S>>(raw.as_ptr()) };
+    let cell = unsafe { cell::<FutureCell<F, S, D>>(raw.as_ptr()) };
     // SAFETY: the task has been suspended, so that it is registered and has a share; or who has just run it hands it back,
     // and keeps the scheduler alive by the promise of `future_task`.
     let scheduler = unsafe { cell.scheduler.as_ref() };
@@ -231,9 +286,9 @@ unsafe fn schedule<F: Future, S: Schedule>(task: Runnable) {
     raw.release();
 }
 
-unsafe fn register<F: Future, S: Schedule>(task: NonNull<Header>) -> bool {
+unsafe fn register<F: Future, S: Schedule, D>(task: NonNull<Header>) -> bool {
     // SAFETY: the vtable belongs to this type of cell; the caller holds a reference.
-    let cell = unsafe { cell::<FutureCell<F, S>>(task) };
+    let cell = unsafe { cell::<FutureCell<F, S, D>>(task) };
     // SAFETY: the caller runs the task, and by the promise of `future_task` it keeps the scheduler alive.
     let scheduler = unsafe { cell.scheduler.as_ref() };
     // SAFETY: the cell is live.
@@ -249,9 +304,9 @@ unsafe fn register<F: Future, S: Schedule>(task: NonNull<Header>) -> bool {
     true
 }
 
-unsafe fn unregister<F: Future, S: Schedule>(task: NonNull<Header>) -> bool {
+unsafe fn unregister<F: Future, S: Schedule, D>(task: NonNull<Header>) -> bool {
     // SAFETY: the vtable belongs to this type of cell; the caller holds a reference.
-    let cell = unsafe { cell::<FutureCell<F, S>>(task) };
+    let cell = unsafe { cell::<FutureCell<F, S, D>>(task) };
     // SAFETY: the task is registered and has a share.
     let scheduler = unsafe { cell.scheduler.as_ref() };
     // SAFETY: the cell is live.

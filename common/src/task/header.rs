@@ -51,10 +51,12 @@ pub(crate) enum Stepped {
     /// The future waits.
     Pending,
     /// The stage holds the output.
-    Done {
-        /// The output is a panic.
-        panicked: bool,
-    },
+    Finished,
+    /// The stage holds the panic.
+    Panicked,
+    /// It would have been the first step, after the task's deadline. The stage says so, or holds the panic of the
+    /// destructor of the closure or future.
+    Expired,
 }
 
 /// The typed half of a cell, behind pointers.
@@ -65,6 +67,8 @@ pub(crate) struct Vtable {
     /// Frees the cell of a closure and then runs the closure, for a caller with the only reference of a queued task that nobody has
     /// aborted: nobody can see its state, or take its output. `None` for futures, which run in their cell.
     pub(crate) run_alone: Option<unsafe fn(NonNull<Header>) -> RunOutcome>,
+    /// Whether the task has a deadline for its start.
+    pub(crate) expires: bool,
     /// Runs the closure, or polls the future once. (stage)
     pub(crate) step: unsafe fn(NonNull<Header>) -> Stepped,
     /// Drops the closure or future and puts `Cancelled` in its place, or the panic of its destructor.

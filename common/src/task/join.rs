@@ -87,7 +87,7 @@ impl<T> JoinHandle<T> {
     ///
     /// # Errors
     ///
-    /// The task panicked, was cancelled, or is the one that the calling thread runs.
+    /// The task panicked, was cancelled, has expired, or is the one that the calling thread runs.
     pub fn join(self) -> Result<T, JoinError> {
         let mut this = match self.run_closure_in_place() {
             Ok(result) => return result,

@@ -94,9 +94,9 @@ impl RawTask {
             unsafe { (self.header().vtable.step)(self.0) }
         });
         match stepped {
-            Stepped::Done { panicked } => {
-                self.complete(if panicked { RunOutcome::Panicked } else { RunOutcome::Finished })
-            }
+            Stepped::Finished => self.complete(RunOutcome::Finished),
+            Stepped::Panicked => self.complete(RunOutcome::Panicked),
+            Stepped::Expired => self.complete(RunOutcome::Expired),
             Stepped::Pending => self.suspend(),
         }
     }
@@ -107,7 +107,7 @@ impl RawTask {
         within_task(header.id, || {
             // SAFETY: `claim` has set RUNNING, so that the stage is this thread's.
             let stepped = unsafe { (header.vtable.step)(self.0) };
-            debug_assert!(matches!(stepped, Stepped::Done { .. }), "only closures are claimed");
+            debug_assert!(!matches!(stepped, Stepped::Pending), "only closures are claimed");
         });
     }
 

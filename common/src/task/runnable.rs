@@ -32,6 +32,8 @@ pub enum RunOutcome {
     Yielded(Runnable),
     /// It had been aborted, or was dropped unrun.
     Cancelled,
+    /// It had a deadline, which had passed before it was started: it was dropped unrun.
+    Expired,
     /// Somebody else ran it before.
     Stale,
 }
@@ -128,6 +130,7 @@ impl fmt::Debug for RunOutcome {
             Self::Suspended => "Suspended",
             Self::Yielded(_) => "Yielded",
             Self::Cancelled => "Cancelled",
+            Self::Expired => "Expired",
             Self::Stale => "Stale",
         })
     }
