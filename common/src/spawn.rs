@@ -69,6 +69,22 @@ pub enum SpawnError {
     /// The executor has no such role.
     #[error("there is no role named \"{0}\"")]
     UnknownRole(Role),
+    /// The role's workers have no state of this type.
+    #[error("role \"{role}\" has no state of type {type_name}")]
+    NoState {
+        /// The role.
+        role: Role,
+        /// The type that was asked for, as [`std::any::type_name`] writes it.
+        type_name: &'static str,
+    },
+    /// The role has no such core.
+    #[error("role \"{role}\" has no core {core}")]
+    NoSuchCore {
+        /// The role.
+        role: Role,
+        /// The core that was asked for.
+        core: usize,
+    },
     /// Waiting for room could never have ended: the waiting worker is among those that would have to make
     /// it. The roles are listed along the cycle, the first one again at its end.
     #[error("waiting for room would never end: {cycle}", cycle = Cycle(.0))]
@@ -126,5 +142,26 @@ impl<F> fmt::Debug for TrySpawnError<F> {
             Self::Closed(_) => "Closed(..)",
             Self::UnknownRole(_) => "UnknownRole(..)",
         })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_what_is_missing() {
+        let role = Role::new("io");
+        let text = |error: SpawnError| error.to_string();
+        assert_eq!(text(SpawnError::UnknownRole(role)), "there is no role named \"io\"");
+        assert_eq!(
+            text(SpawnError::NoState { role, type_name: std::any::type_name::<u8>() }),
+            "role \"io\" has no state of type u8"
+        );
+        assert_eq!(text(SpawnError::NoSuchCore { role, core: 7 }), "role \"io\" has no core 7");
+        assert_eq!(
+            text(SpawnError::WouldDeadlock(vec![role, role])),
+            "waiting for room would never end: io -> io"
+        );
     }
 }

@@ -33,6 +33,7 @@ fn future_task<F: Future<Output: Send> + Send + 'static>(
 #[test]
 fn an_expired_task_is_neither_cancelled_nor_a_panic() {
     let (runnable, handle) = expiring_closure_task(DomainId::unique(), Instant::now(), || ());
+    assert!(!runnable.is_future());
     let id = handle.id();
     assert!(matches!(runnable.run(), RunOutcome::Expired));
     assert!(handle.is_finished());
@@ -93,6 +94,7 @@ fn a_late_task_does_not_run_in_place_either() {
 
         let (queue, _tasks) = Queue::new();
         let (runnable, handle) = future_task(&queue, domain, Instant::now(), async {});
+        assert!(runnable.is_future());
         let error = on_worker(domain, None, || handle.join()).unwrap_err();
         assert!(error.is_expired());
         assert!(matches!(runnable.run(), RunOutcome::Stale));

@@ -80,6 +80,11 @@ impl Runnable {
         self.0.header().id
     }
 
+    /// Whether the task is a future, which may be suspended; otherwise it is a closure, which ends when it is run.
+    pub fn is_future(&self) -> bool {
+        self.0.header().vtable.future.is_some()
+    }
+
     /// What [`local_future_task`](super::local_future_task) was given; zero for other tasks.
     pub fn tag(&self) -> u32 {
         self.0.future_header().map_or(0, |future| future.tag)
