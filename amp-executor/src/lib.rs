@@ -100,8 +100,8 @@ pub use idle::{IdlePolicy, ParseIdlePolicyError};
 pub use pin::{PinOutcome, PinPolicy};
 pub use placement::WorkerPlacement;
 pub use plan::{
-    ENV_VARIABLE, MAX_CAPACITY, MAX_ROLE_NAME, MAX_WORKERS, PlanError, RoleConfig, RoleListError,
-    RolePlan,
+    ENV_VARIABLE, MAX_CAPACITY, MAX_ROLE_NAME, MAX_SPIN_WINDOW, MAX_WORKERS, PlanError, RoleConfig,
+    RoleListError, RolePlan,
 };
 pub use sched::{MAX_FIFO_PRIORITY, ParseSchedClassError, SchedClass};
 pub use wait::SpawnWait;

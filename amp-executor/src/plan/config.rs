@@ -7,9 +7,10 @@ use executor_common::Role;
 use executor_common::cpu::CpuSet;
 
 use super::error::PlanError;
-use super::{MAX_CAPACITY, MAX_ROLE_NAME};
+use super::spin_window::Window;
+use super::{MAX_CAPACITY, MAX_ROLE_NAME, MAX_SPIN_WINDOW};
 use crate::idle::IdlePolicy;
-use crate::sched::SchedClass;
+use crate::sched::{MAX_FIFO_PRIORITY, SchedClass};
 
 /// What one role gets: its cores, its channel, its way of waiting. One worker per core.
 ///
@@ -84,13 +85,14 @@ impl RoleConfig {
         self
     }
 
-    /// How the kernel is to schedule the role's workers.
+    /// How the kernel is to schedule the role's workers. [`SchedClass::Fifo`] with [`IdlePolicy::Spin`] is refused.
     pub fn sched(mut self, class: SchedClass) -> Self {
         self.sched = class;
         self
     }
 
-    /// How long before a timed task is due its worker stops sleeping and spins. Zero where roles share a core.
+    /// How long before a timed task is due its worker stops sleeping and spins, at most
+    /// [`MAX_SPIN_WINDOW`](crate::MAX_SPIN_WINDOW). Zero where roles share a core.
     pub fn spin_window(mut self, window: Duration) -> Self {
         self.spin_window = window;
         self
@@ -99,7 +101,8 @@ impl RoleConfig {
     /// The role's idle workers take single closures that wait in `role`'s channel, while they have nothing of their own to
     /// do. Futures are not lent. A worker that has taken one finishes it before it serves its own role again.
     ///
-    /// May be called for several roles, which are asked in this order.
+    /// May be called for several roles, which are asked in this order. Lending goes one way: roles that lend in a circle make
+    /// no plan.
     pub fn lend_to(mut self, role: Role) -> Self {
         self.lends_to.push(role);
         self
@@ -159,12 +162,33 @@ impl RoleConfig {
             return Err(PlanError::NoCores { role });
         }
         match self.capacity {
-            0 => Err(PlanError::ZeroCapacity { role }),
+            0 => return Err(PlanError::ZeroCapacity { role }),
             capacity if capacity > MAX_CAPACITY => {
-                Err(PlanError::CapacityTooLarge { role, capacity })
+                return Err(PlanError::CapacityTooLarge { role, capacity });
             }
-            _ => Ok(()),
+            _ => {}
         }
+        match self.sched {
+            SchedClass::Fifo(priority) if !(1..=MAX_FIFO_PRIORITY).contains(&priority) => {
+                return Err(PlanError::FifoPriority { role, priority });
+            }
+            SchedClass::Fifo(_) if self.idle == IdlePolicy::Spin => {
+                return Err(PlanError::FifoSpins { role });
+            }
+            SchedClass::Fifo(_) | SchedClass::Normal => {}
+        }
+        if self.spin_window > MAX_SPIN_WINDOW {
+            return Err(PlanError::SpinWindowTooLong { role, window: self.spin_window });
+        }
+        for (index, &to) in self.lends_to.iter().enumerate() {
+            if to == role {
+                return Err(PlanError::LendsToItself { role });
+            }
+            if self.lends_to[..index].contains(&to) {
+                return Err(PlanError::LendsTwice { role, to });
+            }
+        }
+        Ok(())
     }
 
     /// What can be wrong between two roles.
@@ -200,6 +224,15 @@ impl fmt::Display for RoleConfig {
         }
         if self.idle != IdlePolicy::default() {
             write!(f, " idle={}", self.idle)?;
+        }
+        if self.sched != SchedClass::default() {
+            write!(f, " sched={}", self.sched)?;
+        }
+        if self.spin_window != Self::DEFAULT_SPIN_WINDOW {
+            write!(f, " spin-window={}", Window(self.spin_window))?;
+        }
+        for (index, role) in self.lends_to.iter().enumerate() {
+            write!(f, "{}{role}", if index == 0 { " lend=" } else { "," })?;
         }
         Ok(())
     }

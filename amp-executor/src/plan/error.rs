@@ -1,10 +1,12 @@
 //! What can be wrong with a plan before any machine is asked.
 
 use std::fmt;
+use std::time::Duration;
 
 use executor_common::Role;
 
-use super::{ENV_VARIABLE, MAX_CAPACITY, MAX_ROLE_NAME, MAX_WORKERS};
+use super::{ENV_VARIABLE, MAX_CAPACITY, MAX_ROLE_NAME, MAX_SPIN_WINDOW, MAX_WORKERS};
+use crate::sched::MAX_FIFO_PRIORITY;
 
 /// Why roles make no plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +82,72 @@ pub enum PlanError {
         /// The role that would wait for the core.
         other: Role,
     },
+    /// The kernel knows no such priority.
+    #[error(
+        "role \"{role}\" asks for SCHED_FIFO with priority {priority}; they go from 1 to {MAX_FIFO_PRIORITY}"
+    )]
+    FifoPriority {
+        /// The role.
+        role: Role,
+        /// What was asked for.
+        priority: u8,
+    },
+    /// The kernel takes the core away from a thread of this class that never sleeps.
+    #[error(
+        "role \"{role}\" spins for ever under SCHED_FIFO, and the kernel takes the core away from such a thread for \
+         50 ms in each second; use idle policy backoff or park, and a spin window before timed tasks"
+    )]
+    FifoSpins {
+        /// The role.
+        role: Role,
+    },
+    /// A worker would spin for longer than [`MAX_SPIN_WINDOW`] before each timed task.
+    #[error("role \"{role}\" has a spin window of {window:?}; the maximum is {MAX_SPIN_WINDOW:?}")]
+    SpinWindowTooLong {
+        /// The role.
+        role: Role,
+        /// What was asked for.
+        window: Duration,
+    },
+    /// A role lends to one that is not in the plan.
+    #[error("role \"{role}\" lends to role \"{to}\", which is not declared")]
+    LendsToUnknown {
+        /// The role that lends.
+        role: Role,
+        /// The role that does not exist.
+        to: Role,
+    },
+    /// A role lends to itself.
+    #[error("role \"{role}\" lends to itself")]
+    LendsToItself {
+        /// The role.
+        role: Role,
+    },
+    /// A role lends to another one twice.
+    #[error("role \"{role}\" lends to role \"{to}\" twice")]
+    LendsTwice {
+        /// The role that lends.
+        role: Role,
+        /// The role that is named twice.
+        to: Role,
+    },
+    /// Roles that lend to each other are one role with more cores.
+    #[error("lending goes one way, and here it goes in a circle: {circle}", circle = Circle(.roles))]
+    LendsInCircle {
+        /// The roles along the circle, the first one again at its end.
+        roles: Vec<Role>,
+    },
+}
+
+struct Circle<'a>(&'a [Role]);
+
+impl fmt::Display for Circle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, role) in self.0.iter().enumerate() {
+            write!(f, "{}\"{role}\"", if index == 0 { "" } else { " to " })?;
+        }
+        Ok(())
+    }
 }
 
 /// Where and why a role list is malformed. Its text shows the list with a mark below the place.

@@ -1,10 +1,13 @@
 //! The syntax of role lists.
 
+use std::str::FromStr;
+
 use executor_common::Role;
 use executor_common::cpu::CpuSet;
 
 use super::config::RoleConfig;
 use super::error::RoleListError;
+use super::spin_window::Window;
 
 /// Reads `role=cores attributes;role=cores attributes`.
 pub(super) fn role_list(list: &str) -> Result<Vec<RoleConfig>, RoleListError> {
@@ -62,18 +65,44 @@ impl Entry<'_> {
     ) -> Result<RoleConfig, RoleListError> {
         match word.split_once('=') {
             None if word == "shared" => Ok(config.shared()),
-            Some((key @ "capacity", value)) => match value.parse() {
-                Ok(tasks) => Ok(config.capacity(tasks)),
-                Err(_) => Err(self.error(position + key.len() + 1, "expected a number of tasks")),
-            },
-            Some((key @ "idle", value)) => match value.parse() {
-                Ok(policy) => Ok(config.idle(policy)),
-                Err(_) => {
-                    Err(self.error(position + key.len() + 1, "expected spin, backoff or park"))
-                }
-            },
-            _ => Err(self.error(position, "expected shared, capacity=.. or idle=..")),
+            Some(("capacity", value)) => self
+                .value(position, word, value, "expected a number of tasks")
+                .map(|v| config.capacity(v)),
+            Some(("idle", value)) => self
+                .value(position, word, value, "expected spin, backoff or park")
+                .map(|v| config.idle(v)),
+            Some(("sched", value)) => self
+                .value(position, word, value, "expected normal or fifo:1 to fifo:99")
+                .map(|v| config.sched(v)),
+            Some(("spin-window", value)) => self
+                .value(position, word, value, Window::EXPECTED)
+                .map(|Window(window)| config.spin_window(window)),
+            Some((key @ "lend", names)) => {
+                let mut at = position + key.len() + 1;
+                names.split(',').try_fold(config, |config, name| {
+                    if name.is_empty() {
+                        return Err(self.error(at, "expected a role's name"));
+                    }
+                    at += name.len() + 1;
+                    Ok(config.lend_to(Role::intern(name)))
+                })
+            }
+            _ => Err(self.error(
+                position,
+                "expected shared, capacity=.., idle=.., sched=.., spin-window=.. or lend=..",
+            )),
         }
+    }
+
+    /// Reads what stands behind the `=` of `word`.
+    fn value<T: FromStr>(
+        &self,
+        position: usize,
+        word: &str,
+        value: &str,
+        expected: &'static str,
+    ) -> Result<T, RoleListError> {
+        value.parse().map_err(|_| self.error(position + word.len() - value.len(), expected))
     }
 
     fn error(&self, position: usize, reason: &'static str) -> RoleListError {
@@ -97,6 +126,8 @@ fn words(text: &str, from: usize) -> impl Iterator<Item = (usize, &str)> {
 mod tests {
     use super::*;
     use crate::idle::IdlePolicy;
+    use crate::sched::SchedClass;
+    use std::time::Duration;
 
     #[test]
     fn attributes_and_white_space() {
@@ -107,6 +138,20 @@ mod tests {
             .idle(IdlePolicy::Park)
             .capacity(8);
         assert_eq!(list, [io, compute]);
+    }
+
+    #[test]
+    fn scheduling_and_lending() {
+        let list = role_list("rt=1 sched=fifo:50 spin-window=1500us lend=db,io lend=log").unwrap();
+        let rt = RoleConfig::new(Role::new("rt"))
+            .cores([1])
+            .sched(SchedClass::Fifo(50))
+            .spin_window(Duration::from_micros(1500))
+            .lend_to(Role::new("db"))
+            .lend_to(Role::new("io"))
+            .lend_to(Role::new("log"));
+        assert_eq!(list, [rt]);
+        assert_eq!(list[0].to_string(), "rt=1 sched=fifo:50 spin-window=1500us lend=db,io,log");
     }
 
     #[test]
@@ -123,7 +168,18 @@ mod tests {
             ("io=3-", 5, "expected a CPU number"),
             ("a=0;io=5-3", 7, "the range ends before it begins"),
             ("io=99999", 3, "CPU number too large"),
-            ("io=0 share", 5, "expected shared, capacity=.. or idle=.."),
+            (
+                "io=0 share",
+                5,
+                "expected shared, capacity=.., idle=.., sched=.., spin-window=.. or lend=..",
+            ),
+            ("io=0 sched=rr:1", 11, "expected normal or fifo:1 to fifo:99"),
+            ("io=0 sched=fifo:100", 11, "expected normal or fifo:1 to fifo:99"),
+            ("io=0 spin-window=5", 17, "expected a whole number with ns, us, ms or s"),
+            ("io=0 spin-window=1.5ms", 17, "expected a whole number with ns, us, ms or s"),
+            ("io=0 lend=", 10, "expected a role's name"),
+            ("io=0 lend=db,,log", 13, "expected a role's name"),
+            ("io=0 lend=db,", 13, "expected a role's name"),
             ("io=0 capacity=many", 14, "expected a number of tasks"),
             ("io=0 capacity=-1", 14, "expected a number of tasks"),
             ("io=0 idle=sleep", 10, "expected spin, backoff or park"),
