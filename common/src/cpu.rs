@@ -14,7 +14,7 @@
 mod control;
 mod set;
 
-pub use control::{CpuControl, SystemCpus};
+pub use control::{CpuControl, SystemCpus, ThreadClass};
 pub use set::{CpuSet, ParseCpuSetError};
 
 /// The number of workers that this process can keep busy: affinity mask and cgroup quota included, at least
