@@ -13,12 +13,13 @@
 //! | let others go first | [`yield_now`], [`Priority`] |
 //! | see what an executor does | [`ExecutorMetrics`], [`ShutdownReport`] |
 //! | know and choose CPUs | [`cpu`] |
-//! | write an executor | [`closure_task`], [`future_task`], [`expiring_closure_task`], [`Runnable`], [`Schedule`], [`TaskRegistry`], [`Parker`], [`sync`] |
+//! | write an executor | [`closure_task`], [`future_task`], [`expiring_closure_task`], [`Runnable`], [`Schedule`], [`TaskRegistry`], [`Parker`], [`DelayHistogram`], [`sync`] |
 
 mod block_on;
 mod blocking;
 mod cancel;
 pub mod cpu;
+mod delay;
 mod join_set;
 mod metrics;
 pub mod panic;
@@ -35,10 +36,10 @@ mod yield_now;
 pub use block_on::block_on;
 pub use blocking::{Blocker, blocking, set_blocker};
 pub use cancel::{CancellationToken, Cancelled, DropGuard};
+pub use delay::{DelayHistogram, DelayMetrics};
 pub use join_set::{JoinSet, TimedOut};
 pub use metrics::{
-    DelayMetrics, ExecutorMetrics, RoleMetrics, WorkerCounters, WorkerMetrics, imbalance,
-    utilisation,
+    ExecutorMetrics, RoleMetrics, WorkerCounters, WorkerMetrics, imbalance, utilisation,
 };
 pub use park::{Parker, Unparker};
 pub use priority::Priority;

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::delay::DelayMetrics;
 use crate::role::Role;
 use crate::sync::Counter;
 
@@ -31,27 +32,6 @@ pub struct ExecutorMetrics {
     pub uncompensated_blocks: u64,
     /// How long tasks waited between their spawn and their start, where the executor was told to measure it.
     pub schedule_delay: Option<DelayMetrics>,
-}
-
-/// A distribution of waiting times.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct DelayMetrics {
-    /// How many waits.
-    pub count: u64,
-    /// Their mean.
-    pub mean: Duration,
-    /// Half of them were no longer than this.
-    pub p50: Duration,
-    /// 90 % of them were no longer than this.
-    pub p90: Duration,
-    /// 99 % of them were no longer than this.
-    pub p99: Duration,
-    /// 99.9 % of them were no longer than this.
-    pub p999: Duration,
-    /// The longest.
-    pub max: Duration,
 }
 
 /// A snapshot of one worker.

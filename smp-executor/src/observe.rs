@@ -5,9 +5,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use executor_common::panic::contained;
-use executor_common::sync::Mutex;
-use executor_common::{DelayMetrics, PanicHook, TaskId};
-use hdrhistogram::Histogram;
+use executor_common::{DelayHistogram, DelayMetrics, PanicHook, TaskId};
 
 use crate::context;
 
@@ -41,27 +39,18 @@ pub(crate) fn call<A>(hook: Option<&std::sync::Arc<dyn Fn(A) + Send + Sync>>, ar
 /// How long tasks wait between their spawn and their start.
 pub(crate) struct Delays {
     /// By worker, so that recording meets nobody but a snapshot; the last one is for threads that are no workers.
-    workers: Box<[Mutex<Histogram<u64>>]>,
-}
-
-/// From a nanosecond to an hour, with three significant digits.
-fn histogram() -> Histogram<u64> {
-    match Histogram::new_with_bounds(1, 3_600_000_000_000, 3) {
-        Ok(histogram) => histogram,
-        Err(error) => unreachable!("the bounds are constants: {error}"),
-    }
+    workers: Box<[DelayHistogram]>,
 }
 
 impl Delays {
     pub(crate) fn new(workers: usize) -> Self {
-        Self { workers: (0..=workers).map(|_| Mutex::new(histogram())).collect() }
+        Self { workers: (0..=workers).map(|_| DelayHistogram::new()).collect() }
     }
 
     fn record(&self, delay: Duration) {
         let last = self.workers.len() - 1;
         let place = context::current_worker().map_or(last, |index| index.min(last));
-        let mut histogram = self.workers[place].lock();
-        histogram.saturating_record(u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX));
+        self.workers[place].record(delay);
     }
 
     /// A task that is spawned now.
@@ -89,21 +78,7 @@ impl Delays {
     }
 
     pub(crate) fn snapshot(&self) -> DelayMetrics {
-        let mut all = histogram();
-        for worker in &self.workers {
-            // Made alike.
-            let _ = all.add(&*worker.lock());
-        }
-        let at = |quantile| Duration::from_nanos(all.value_at_quantile(quantile));
-        let mut metrics = DelayMetrics::default();
-        metrics.count = all.len();
-        metrics.mean = Duration::from_nanos(all.mean() as u64);
-        metrics.p50 = at(0.5);
-        metrics.p90 = at(0.9);
-        metrics.p99 = at(0.99);
-        metrics.p999 = at(0.999);
-        metrics.max = Duration::from_nanos(all.max());
-        metrics
+        DelayHistogram::merged(&self.workers)
     }
 }
 
