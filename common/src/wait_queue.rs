@@ -4,7 +4,8 @@
 //! protocol:
 //!
 //! * the waiter **registers, then looks again**; the releaser **makes room, then looks for waiters**, with
-//!   a SeqCst fence in the middle of each, so that at least one of the two sees the other;
+//!   a fence in the middle of each, so that at least one of the two sees the other. The waiter's is the dear one
+//!   (`sync::asymmetric`): it is about to sleep, while the releaser has work to do;
 //! * one release notifies one waiter, which takes itself out of the queue by that;
 //! * a waiter that was notified and goes away without using the room passes the notification on, and one that got
 //!   its room looks whether there is more.
@@ -14,7 +15,8 @@ use std::task::Waker;
 
 use crate::panic::contained;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+use crate::sync::asymmetric::Fences;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// Waiters in order of arrival.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub struct WaitQueue {
     /// How many are in the queue: what a releaser reads without taking the lock.
     waiting: AtomicUsize,
     queue: Mutex<Queue>,
+    fences: Fences,
 }
 
 #[derive(Debug)]
@@ -47,7 +50,7 @@ impl WaitQueue {
     /// Nobody waits.
     pub fn new() -> Self {
         let queue = Queue { next_ticket: 0, waiters: VecDeque::new() };
-        Self { waiting: AtomicUsize::new(0), queue: Mutex::new(queue) }
+        Self { waiting: AtomicUsize::new(0), queue: Mutex::new(queue), fences: Fences::new() }
     }
 
     /// Puts the waiter into the queue, or replaces its waker where it is there already. A waiter that had
@@ -75,7 +78,7 @@ impl WaitQueue {
         drop(queue);
         // Ordering: pairs with the fence in `notify_one`. Without it the waiter's second look and the
         // releaser's look at `waiting` could both miss, and the waiter would sleep beside free room.
-        fence(Ordering::SeqCst);
+        self.fences.slow();
         // A waker is foreign code, and its destructor may come back here: not under the lock.
         drop(replaced);
     }
@@ -83,7 +86,7 @@ impl WaitQueue {
     /// Room has been made: wakes the first waiter, if there is one.
     pub fn notify_one(&self) {
         // Ordering: pairs with the fence in `register`.
-        fence(Ordering::SeqCst);
+        self.fences.fast();
         // Ordering: Relaxed; the fence above orders it after the caller's making of room.
         if self.waiting.load(Ordering::Relaxed) == 0 {
             return;

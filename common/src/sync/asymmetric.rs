@@ -9,6 +9,8 @@
 //! process: half a microsecond if there is none, and as long as waking a thread (10 us on a virtual machine) if there is one. So
 //! it belongs where somebody sleeps or would otherwise. Elsewhere [`is_supported`] says no.
 
+use super::atomic::{Ordering, fence};
+
 /// Whether [`heavy`] does anything; asked from the system once.
 pub fn is_supported() -> bool {
     imp::is_supported()
@@ -27,6 +29,46 @@ pub fn light() {
 /// Where [`is_supported`] says no.
 pub fn heavy() {
     imp::heavy();
+}
+
+/// The fences of one protocol: asymmetric where the system has them, full ones on both sides elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Fences {
+    asymmetric: bool,
+}
+
+impl Fences {
+    /// The cheapest pair for the fast side.
+    pub fn new() -> Self {
+        Self { asymmetric: is_supported() }
+    }
+
+    /// The fast side's fence: see [`light`].
+    #[inline(always)]
+    pub fn fast(self) {
+        if self.asymmetric {
+            light();
+        } else {
+            // Ordering: SeqCst, pairs with the other full fence, in `slow`.
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// The fence of the side that is about to sleep: see [`heavy`].
+    pub fn slow(self) {
+        if self.asymmetric {
+            heavy();
+        } else {
+            // Ordering: SeqCst, pairs with the other full fence, in `fast`.
+            fence(Ordering::SeqCst);
+        }
+    }
+}
+
+impl Default for Fences {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 #[cfg(all(target_os = "linux", not(loom)))]

@@ -25,9 +25,15 @@ impl TaskId {
         Self(id.unwrap_or_else(|_| TASK_IDS.next_single()))
     }
 
-    /// The number itself, for logs and traces.
+    /// The number itself, for logs and traces. Never zero.
     pub fn as_u64(self) -> u64 {
         self.0
+    }
+
+    /// Back from [`TaskId::as_u64`], for executors that publish it in an atomic. `None` for zero.
+    #[doc(hidden)]
+    pub fn from_u64(id: u64) -> Option<Self> {
+        (id != 0).then_some(Self(id))
     }
 }
 

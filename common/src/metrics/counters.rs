@@ -1,0 +1,175 @@
+//! What a worker counts.
+
+use std::time::{Duration, Instant};
+
+use super::snapshot::WorkerMetrics;
+use crate::sync::Counter;
+use crate::task::RunOutcome;
+
+/// A worker's counters. The worker alone writes them, except where a field says otherwise.
+#[derive(Debug)]
+pub struct WorkerCounters {
+    epoch: Instant,
+    /// Closures run and futures polled.
+    pub tasks_run: Counter,
+    /// Tasks that ended, with an output or with a panic.
+    pub completed: Counter,
+    /// Tasks that panicked.
+    pub panics: Counter,
+    /// Tasks that were cancelled when their turn came.
+    pub cancelled: Counter,
+    /// Tasks whose time to live had passed when their turn came.
+    pub expired: Counter,
+    /// Queue entries whose task a waiting handle had already run.
+    pub claimed: Counter,
+    /// Times it took tasks from another worker.
+    pub steals: Counter,
+    /// Tasks taken then.
+    pub stolen: Counter,
+    /// Looks at another worker's queue that was not empty.
+    pub steal_attempts: Counter,
+    /// Tasks of other roles that it took and ran.
+    pub lent: Counter,
+    /// Times it went to sleep.
+    pub parks: Counter,
+    /// Times it was woken.
+    pub wakes: Counter,
+    /// Of those, how often it then found nothing.
+    pub useless_wakes: Counter,
+    /// The longest that a closure or a poll has held it, in nanoseconds.
+    pub longest_task_ns: Counter,
+    /// Times that its pin was found to be no longer in force.
+    pub pins_lost: Counter,
+    /// Tasks that were seen to hold it for too long. Written by the one who watches it.
+    pub stalls: Counter,
+    busy_ns: Counter,
+    /// When the present busy time began, in nanoseconds since the epoch, plus one. Zero while idle.
+    busy_since_ns: Counter,
+}
+
+impl WorkerCounters {
+    /// All zero. `epoch` is when the executor was built.
+    pub fn new(epoch: Instant) -> Self {
+        Self {
+            epoch,
+            tasks_run: Counter::new(),
+            completed: Counter::new(),
+            panics: Counter::new(),
+            cancelled: Counter::new(),
+            expired: Counter::new(),
+            claimed: Counter::new(),
+            steals: Counter::new(),
+            stolen: Counter::new(),
+            steal_attempts: Counter::new(),
+            lent: Counter::new(),
+            parks: Counter::new(),
+            wakes: Counter::new(),
+            useless_wakes: Counter::new(),
+            longest_task_ns: Counter::new(),
+            pins_lost: Counter::new(),
+            stalls: Counter::new(),
+            busy_ns: Counter::new(),
+            busy_since_ns: Counter::new(),
+        }
+    }
+
+    /// The worker has found something to do. Does nothing while it is busy already.
+    #[inline]
+    pub fn begin_busy(&self) {
+        if self.busy_since_ns.get() == 0 {
+            self.busy_since_ns.set(self.now_ns() + 1);
+        }
+    }
+
+    /// The worker has run out of work. Does nothing while it is idle already.
+    pub fn end_busy(&self) {
+        let since = self.busy_since_ns.get();
+        if since != 0 {
+            self.busy_ns.add_owned((self.now_ns() + 1).saturating_sub(since));
+            self.busy_since_ns.set(0);
+        }
+    }
+
+    /// Whether the worker is between [`WorkerCounters::begin_busy`] and [`WorkerCounters::end_busy`].
+    pub fn is_busy(&self) -> bool {
+        self.busy_since_ns.get() != 0
+    }
+
+    /// Counts what became of a queue entry.
+    #[inline]
+    pub fn count(&self, outcome: &RunOutcome) {
+        match outcome {
+            RunOutcome::Suspended | RunOutcome::Yielded(_) => self.tasks_run.add_owned(1),
+            RunOutcome::Finished => {
+                self.tasks_run.add_owned(1);
+                self.completed.add_owned(1);
+            }
+            RunOutcome::Panicked => {
+                self.tasks_run.add_owned(1);
+                self.completed.add_owned(1);
+                self.panics.add_owned(1);
+            }
+            RunOutcome::Cancelled => self.cancelled.add_owned(1),
+            RunOutcome::Expired => self.expired.add_owned(1),
+            RunOutcome::Stale => self.claimed.add_owned(1),
+        }
+    }
+
+    /// Tasks that ended by themselves, on this worker or run in place by a handle that waited for them.
+    pub fn ended(&self) -> u64 {
+        self.completed.get() + self.claimed.get()
+    }
+
+    /// A snapshot. What is not counted here is the caller's to fill in: `index`, `role`, `core`, `queue_wait`, `run_time`
+    /// and `queue_depth`.
+    pub fn snapshot(&self) -> WorkerMetrics {
+        let since = self.busy_since_ns.get();
+        let current = if since == 0 { 0 } else { (self.now_ns() + 1).saturating_sub(since) };
+        let busy = Duration::from_nanos(self.busy_ns.get() + current);
+        WorkerMetrics {
+            tasks_run: self.tasks_run.get(),
+            completed: self.completed.get(),
+            panics: self.panics.get(),
+            cancelled: self.cancelled.get(),
+            expired: self.expired.get(),
+            claimed: self.claimed.get(),
+            steals: self.steals.get(),
+            stolen: self.stolen.get(),
+            steal_attempts: self.steal_attempts.get(),
+            lent: self.lent.get(),
+            parks: self.parks.get(),
+            wakes: self.wakes.get(),
+            useless_wakes: self.useless_wakes.get(),
+            busy,
+            idle: Duration::from_nanos(self.now_ns()).saturating_sub(busy),
+            longest_task: Duration::from_nanos(self.longest_task_ns.get()),
+            pins_lost: self.pins_lost.get(),
+            stalls: self.stalls.get(),
+            ..WorkerMetrics::default()
+        }
+    }
+
+    fn now_ns(&self) -> u64 {
+        // 584 years fit.
+        self.epoch.elapsed().as_nanos() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn busy_time_counts_while_it_runs() {
+        let counters = WorkerCounters::new(Instant::now());
+        counters.end_busy();
+        assert_eq!(counters.snapshot().busy, Duration::ZERO);
+        counters.begin_busy();
+        counters.begin_busy();
+        while counters.snapshot().busy.is_zero() {}
+        counters.end_busy();
+        let busy = counters.snapshot().busy;
+        assert!(!busy.is_zero());
+        assert_eq!(counters.snapshot().busy, busy, "idle time does not count");
+    }
+}
