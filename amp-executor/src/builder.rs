@@ -1,22 +1,29 @@
 //! From a declaration to running workers.
 
+mod assemble;
+mod error;
+
 use std::fmt;
 use std::io;
-use std::time::Instant;
+use std::time::Duration;
 
-use executor_common::cpu::{CpuControl, CpuSet, SystemCpus};
+use executor_common::cpu::{CpuControl, SystemCpus};
 use executor_common::sync::{Arc, thread};
-use executor_common::{DomainId, Parker, Role, TaskPanic};
+use executor_common::{Role, TaskPanic};
 
-use crate::deadlock::WaitGraph;
+pub use error::BuildError;
+
+use crate::event::Event;
 use crate::executor::{AmpExecutor, WorkerThread};
-use crate::idle::IdlePolicy;
+use crate::memory::lock_memory;
 use crate::pin::{PinOutcome, PinPolicy};
 use crate::placement::WorkerPlacement;
-use crate::plan::{PlanError, RoleConfig, RolePlan};
-use crate::role::{RoleParts, RoleState};
+use crate::plan::{RoleConfig, RolePlan};
 use crate::shared::Shared;
-use crate::worker::{Hooks, StartReports, Worker};
+use crate::stall::StallWatch;
+use crate::state::StateMakers;
+use crate::worker::{Hooks, StartReport, StartReports, Worker};
+use assemble::assemble;
 
 /// What a thread runs.
 type ThreadMain = Box<dyn FnOnce() + Send>;
@@ -31,61 +38,14 @@ pub struct AmpBuilder {
     roles: Vec<RoleConfig>,
     pin: PinPolicy,
     hooks: Hooks,
+    states: Vec<(Role, StateMakers)>,
+    shutdown_order: Option<Vec<Role>>,
+    stall_limit: Option<Duration>,
+    measures_delays: bool,
+    locks_memory: bool,
     stack_size: Option<usize>,
     cpus: std::sync::Arc<dyn CpuControl>,
     make_thread: MakeThread,
-}
-
-/// Why no executor was built. All threads that had been started by then have ended.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The roles make no plan.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// The machine has no such core.
-    #[error("role \"{role}\" asks for core {core}, which does not exist")]
-    NoSuchCore {
-        /// The role.
-        role: Role,
-        /// The core.
-        core: usize,
-    },
-    /// The core exists, but this process may not use it.
-    #[error("role \"{role}\" asks for core {core}, but this process may only use {allowed}")]
-    CoreNotAllowed {
-        /// The role.
-        role: Role,
-        /// The core.
-        core: usize,
-        /// The affinity mask.
-        allowed: CpuSet,
-    },
-    /// The operating system does not tell which cores may be used, and pins are required.
-    #[error("the cores that this process may use cannot be read")]
-    MaskUnknown(#[source] io::Error),
-    /// A worker's thread could not be started.
-    #[error("the thread of worker {worker} (role \"{role}\", core {core}) could not be started")]
-    Thread {
-        /// The worker's number in the executor.
-        worker: usize,
-        /// The role.
-        role: Role,
-        /// The core.
-        core: usize,
-        /// The operating system's answer.
-        source: io::Error,
-    },
-    /// A pin is required, and the kernel did not grant it.
-    #[error("role \"{role}\" could not be pinned to core {core}: {reason}")]
-    Pin {
-        /// The role.
-        role: Role,
-        /// The core.
-        core: usize,
-        /// The operating system's answer, or the mask that is in force instead.
-        reason: String,
-    },
 }
 
 impl AmpBuilder {
@@ -94,13 +54,19 @@ impl AmpBuilder {
             roles: Vec::new(),
             pin: PinPolicy::default(),
             hooks: Hooks::default(),
+            states: Vec::new(),
+            shutdown_order: None,
+            stall_limit: None,
+            measures_delays: false,
+            locks_memory: false,
             stack_size: None,
             cpus: std::sync::Arc::new(SystemCpus),
             make_thread: Box::new(|builder, main| builder.spawn(main)),
         }
     }
 
-    /// Adds a role. A shutdown closes the roles in the order of their declaration.
+    /// Adds a role. A shutdown closes the roles in the order of their declaration, unless
+    /// [`AmpBuilder::shutdown_order`] says otherwise.
     pub fn role(mut self, role: RoleConfig) -> Self {
         self.roles.push(role);
         self
@@ -118,10 +84,88 @@ impl AmpBuilder {
         self
     }
 
+    /// Each worker of `role` makes a value of type `S` before its first task, keeps it, and drops it after its last:
+    /// what [`RoleHandle::with_state`](crate::RoleHandle::with_state) lends to closures. `make` is told the worker's core. The value
+    /// need not be `Send`. A role can have values of several types.
+    ///
+    /// A panic of `make` fails the build.
+    pub fn state<S: 'static>(
+        mut self,
+        role: Role,
+        make: impl Fn(usize) -> S + Send + Sync + 'static,
+    ) -> Self {
+        let place = self.states.iter().position(|(of, _)| *of == role).unwrap_or_else(|| {
+            self.states.push((role, StateMakers::default()));
+            self.states.len() - 1
+        });
+        self.states[place].1.add(make);
+        self
+    }
+
+    /// The order in which a shutdown closes and drains the roles: those that give work come before those that take it. Each role
+    /// is named once.
+    pub fn shutdown_order(mut self, roles: impl IntoIterator<Item = Role>) -> Self {
+        self.shutdown_order = Some(roles.into_iter().collect());
+        self
+    }
+
     /// Told about a panic that no [`JoinHandle`](executor_common::JoinHandle) takes, on the thread that drops it.
     /// A panic of the hook itself is swallowed.
     pub fn on_panic(mut self, hook: impl Fn(TaskPanic) + Send + Sync + 'static) -> Self {
         self.hooks.on_panic = Some(std::sync::Arc::new(hook));
+        self
+    }
+
+    /// Told about lost pins, stalls and restarted workers, on a worker's thread or that of the stall watch. A panic of the hook
+    /// is swallowed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use amp_executor::{AmpExecutor, Event, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    ///
+    /// const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// let (tell, told) = std::sync::mpsc::channel();
+    /// let amp = AmpExecutor::builder()
+    ///     .role(RoleConfig::new(IO).cores([core]))
+    ///     .stall_limit(Duration::from_millis(5))
+    ///     .on_event(move |event| {
+    ///         let _ = tell.send(event.clone());
+    ///     })
+    ///     .build()?;
+    /// let (release, wait) = std::sync::mpsc::channel::<()>();
+    /// let slow = amp.role(IO)?.spawn(move || wait.recv())?;
+    /// let Event::Stall { task, .. } = told.recv()? else { panic!("no stall") };
+    /// assert_eq!(task, slow.id());
+    /// drop(release);
+    /// # slow.join()?.unwrap_err();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_event(mut self, hook: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.hooks.on_event = Some(std::sync::Arc::new(hook));
+        self
+    }
+
+    /// Reports tasks that hold their worker for longer than `limit`, by [`Event::Stall`] and in the metrics. Costs a thread that looks
+    /// four times per limit, and two stores per task. Off if this is not called.
+    pub fn stall_limit(mut self, limit: Duration) -> Self {
+        self.stall_limit = Some(limit);
+        self
+    }
+
+    /// Measures how long tasks wait and how long they run, for the metrics: three readings of the clock per task.
+    pub fn measure_delays(mut self, measures: bool) -> Self {
+        self.measures_delays = measures;
+        self
+    }
+
+    /// Locks the process's memory into RAM before the workers start, so that no page of theirs has to be fetched later.
+    /// [`AmpExecutor::memory_lock`] tells what came of it.
+    pub fn lock_memory(mut self, locks: bool) -> Self {
+        self.locks_memory = locks;
         self
     }
 
@@ -170,8 +214,8 @@ impl AmpBuilder {
     /// [`BuildError`]. Threads that had been started have ended when it is returned.
     pub fn build(mut self) -> Result<AmpExecutor, BuildError> {
         let plan = RolePlan::new(std::mem::take(&mut self.roles))?;
-        self.check_cores(&plan)?;
-        let (shared, workers) = self.prepare(&plan);
+        let (shared, workers) = assemble(&self, &plan)?;
+        let memory = lock_memory(&*self.cpus, self.locks_memory);
         let reports = Arc::new(StartReports::default());
         let mut threads = Vec::with_capacity(workers.len());
         for worker in workers {
@@ -184,75 +228,22 @@ impl AmpBuilder {
                 }
             }
         }
-        let placement = reports.wait_for(threads.len());
-        if self.pin == PinPolicy::Require
-            && let Some(error) = placement.iter().find_map(refused_pin)
-        {
-            take_down(&shared, threads);
-            return Err(error);
-        }
-        Ok(AmpExecutor::new(shared, placement, threads))
-    }
-
-    fn check_cores(&self, plan: &RolePlan) -> Result<(), BuildError> {
-        let allowed = match self.cpus.allowed() {
-            Ok(allowed) => allowed,
-            Err(error) if self.pin == PinPolicy::Require => {
-                return Err(BuildError::MaskUnknown(error));
-            }
-            // Nothing to check against; the placement will say that the mask is unknown.
-            Err(_) => return Ok(()),
+        let reports = reports.wait_for(threads.len());
+        let refused = reports.iter().find_map(|report| self.refused(report));
+        let stall_watch = match refused {
+            Some(error) => Err(error),
+            None => self.start_stall_watch(&shared),
         };
-        for config in plan.roles() {
-            let role = config.role();
-            let outside = config.core_set().iter().find(|core| !allowed.contains(*core));
-            if let Some(core) = outside {
-                return Err(if self.cpus.exists(core) {
-                    BuildError::CoreNotAllowed { role, core, allowed }
-                } else {
-                    BuildError::NoSuchCore { role, core }
-                });
+        match stall_watch {
+            Ok(stall_watch) => {
+                let placement = reports.into_iter().map(|report| report.placement).collect();
+                Ok(AmpExecutor::new(shared, placement, memory, threads, stall_watch))
+            }
+            Err(error) => {
+                take_down(&shared, threads);
+                Err(error)
             }
         }
-        Ok(())
-    }
-
-    /// Makes everything but the threads.
-    fn prepare(&self, plan: &RolePlan) -> (Arc<Shared>, Vec<Worker>) {
-        let executor = DomainId::unique();
-        let epoch = Instant::now();
-        let mut workers = Vec::new();
-        let mut roles = Vec::new();
-        for (index, config) in plan.roles().enumerate() {
-            let parkers: Vec<_> = config.core_set().iter().map(|_| Parker::new()).collect();
-            let role = Arc::new(RoleState::new(RoleParts {
-                role: config.role(),
-                index,
-                executor,
-                capacity: config.channel_capacity(),
-                unparkers: parkers.iter().map(Parker::unparker).collect(),
-                epoch,
-                on_panic: self.hooks.on_panic.clone(),
-            }));
-            for (place, (core, parker)) in config.core_set().iter().zip(parkers).enumerate() {
-                let is_shared = plan.is_core_shared(config.role(), core);
-                workers.push(Worker {
-                    role: Arc::clone(&role),
-                    place,
-                    number: workers.len(),
-                    core,
-                    pin: self.pin,
-                    idle: if is_shared { IdlePolicy::Park } else { config.idle_policy() },
-                    parker,
-                    cpus: std::sync::Arc::clone(&self.cpus),
-                    hooks: self.hooks.clone(),
-                });
-            }
-            roles.push(role);
-        }
-        let waits = WaitGraph::new(roles.iter().map(|role| role.workers.len()));
-        let shared = Shared { executor, roles: roles.into(), waits, epoch };
-        (Arc::new(shared), workers)
     }
 
     fn start(
@@ -269,12 +260,27 @@ impl AmpBuilder {
         (self.make_thread)(builder, Box::new(move || worker.run(&reports)))
             .map_err(|source| BuildError::Thread { worker: number, role, core, source })
     }
-}
 
-fn refused_pin(placement: &WorkerPlacement) -> Option<BuildError> {
-    let PinOutcome::Refused { reason } = &placement.pin else { return None };
-    let (role, core, reason) = (placement.role, placement.core, reason.clone());
-    Some(BuildError::Pin { role, core, reason })
+    fn start_stall_watch(&self, shared: &Shared) -> Result<Option<StallWatch>, BuildError> {
+        let Some(limit) = self.stall_limit else { return Ok(None) };
+        let hook = self.hooks.on_event.clone();
+        StallWatch::start(limit, shared.watched(), hook).map(Some).map_err(BuildError::StallWatch)
+    }
+
+    /// What forbids to go on with this worker.
+    fn refused(&self, report: &StartReport) -> Option<BuildError> {
+        let StartReport { placement, state_panic } = report;
+        let (role, core) = (placement.role, placement.core);
+        if let Some(message) = state_panic.clone() {
+            return Some(BuildError::State { role, core, message });
+        }
+        match &placement.pin {
+            PinOutcome::Refused { reason } if self.pin == PinPolicy::Require => {
+                Some(BuildError::Pin { role, core, reason: reason.clone() })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Stops the workers that have been started, and waits for them.
@@ -293,6 +299,11 @@ impl fmt::Debug for AmpBuilder {
             .field("roles", &self.roles)
             .field("pin", &self.pin)
             .field("hooks", &self.hooks)
+            .field("states", &self.states)
+            .field("shutdown_order", &self.shutdown_order)
+            .field("stall_limit", &self.stall_limit)
+            .field("measures_delays", &self.measures_delays)
+            .field("locks_memory", &self.locks_memory)
             .field("stack_size", &self.stack_size)
             .field("cpus", &self.cpus)
             .finish_non_exhaustive()
@@ -300,46 +311,5 @@ impl fmt::Debug for AmpBuilder {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use executor_common::sync::atomic::{AtomicUsize, Ordering};
-
-    #[test]
-    fn a_thread_that_cannot_be_made_ends_those_before_it() {
-        let role = Role::new("io");
-        let core = SystemCpus.allowed().unwrap().iter().next().unwrap();
-        let shared = |role| RoleConfig::new(role).cores([core]).shared();
-        for failing in 0..3 {
-            let (started, stopped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-            let (count_start, count_stop) = (Arc::clone(&started), Arc::clone(&stopped));
-            let mut made = 0;
-            let error = AmpBuilder::new()
-                .role(shared(Role::new("first")))
-                .role(shared(Role::new("second")))
-                .role(shared(role))
-                .on_thread_start(move |_| {
-                    count_start.fetch_add(1, Ordering::SeqCst);
-                })
-                .on_thread_stop(move |_| {
-                    count_stop.fetch_add(1, Ordering::SeqCst);
-                })
-                .make_thread(Box::new(move |builder, main| {
-                    made += 1;
-                    if made > failing {
-                        return Err(io::Error::other("no more threads"));
-                    }
-                    builder.spawn(main)
-                }))
-                .build()
-                .unwrap_err();
-            let BuildError::Thread { worker, core: at, ref source, .. } = error else {
-                panic!("{error}")
-            };
-            assert_eq!((worker, at), (failing, core));
-            assert_eq!(source.to_string(), "no more threads");
-            assert!(error.to_string().contains(&format!("worker {failing}")));
-            assert_eq!(started.load(Ordering::SeqCst), failing);
-            assert_eq!(stopped.load(Ordering::SeqCst), failing, "started threads have ended");
-        }
-    }
-}
+#[path = "builder_tests.rs"]
+mod tests;

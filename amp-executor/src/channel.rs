@@ -1,14 +1,24 @@
 //! A role's channel: where its tasks wait, and where its workers and its blocked spawners sleep.
 //!
-//! | part | holds | bound |
+//! | lane | whose tasks | who takes them |
+//! |---|---|---|
+//! | high | those of [`Priority::High`] | any worker of the role, before others |
+//! | normal | the rest | any worker of the role |
+//! | one per worker | those that were sent to that worker's core | that worker |
+//!
+//! | part of a lane | holds | bound |
 //! |---|---|---|
 //! | ring | tasks that were spawned | the role's capacity |
 //! | woken queue | futures that were admitted through the ring and are ready to go on | the admitted ones |
-//! | sleepers | workers without work | |
 //! | room | spawners that wait for room, threads and futures alike | |
 //!
-//! A wake-up is never refused and never waits, or a future could wait for room that only its own progress
-//! makes. Workers take from ring and woken queue in turns, so that neither starves.
+//! Futures that never leave their worker have a queue of their own per worker, since nobody else may take them out, not even
+//! to drop them.
+//!
+//! # Fairness
+//!
+//! Workers take from ring and woken queue of a lane in turns. A worker serves its own lane, its local futures and the normal lane
+//! in turns, and the high lane before them, except every eighth time.
 //!
 //! # The end
 //!
@@ -17,95 +27,110 @@
 //! from then on a wake-up hands the future back, which cancels it. Both happen under the woken queue's lock, so
 //! that nothing is left in it.
 
+mod lane;
 mod ring;
 mod sleepers;
+mod turns;
+mod woken;
 
-use std::collections::VecDeque;
+use std::time::Instant;
 
-use executor_common::sync::Mutex;
-use executor_common::sync::atomic::{AtomicUsize, Ordering};
-use executor_common::{Parker, Ticket, Unparker, WaitQueue};
+use executor_common::sync::asymmetric::Fences;
+use executor_common::{Parker, Priority, Unparker};
 
-pub use ring::{Pop, PushError, Ring};
+pub use lane::{Lane, Source};
+pub use ring::{PushError, Ring};
 pub use sleepers::Sleepers;
+pub use turns::Turns;
+pub use woken::Woken;
 
-/// The channel. Generic so that models can send plain numbers.
-#[derive(Debug)]
-pub struct Channel<T> {
-    ring: Ring<T>,
-    woken: Woken<T>,
-    sleepers: Sleepers,
-    room: WaitQueue,
+use sleepers::Sleep;
+
+/// Which lane of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneId(usize);
+
+impl LaneId {
+    const HIGH: Self = Self(0);
+    const NORMAL: Self = Self(1);
+    /// The lanes before those of the workers.
+    const SHARED: usize = 2;
+
+    /// The lane of all workers for tasks of this priority.
+    pub const fn shared(priority: Priority) -> Self {
+        match priority {
+            Priority::High => Self::HIGH,
+            Priority::Normal | Priority::Low => Self::NORMAL,
+        }
+    }
+
+    /// The lane of one worker, by its place in the role.
+    pub const fn of_worker(worker: usize) -> Self {
+        Self(Self::SHARED + worker)
+    }
+
+    /// The worker that alone takes from the lane.
+    pub fn worker(self) -> Option<usize> {
+        self.0.checked_sub(Self::SHARED)
+    }
+
+    /// The place among the lanes.
+    pub fn index(self) -> usize {
+        self.0
+    }
+
+    /// Back from [`LaneId::index`].
+    pub fn from_index(index: usize) -> Self {
+        Self(index)
+    }
 }
 
 /// Where a taken item had waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The ring: there is room now.
-    Ring,
-    /// The woken queue.
-    Woken,
+pub enum Origin {
+    /// In a lane.
+    Lane(LaneId, Source),
+    /// Among the worker's local futures.
+    Local,
 }
 
-impl Source {
-    /// Where to look first the next time.
-    pub fn other(self) -> Self {
-        match self {
-            Self::Ring => Self::Woken,
-            Self::Woken => Self::Ring,
-        }
-    }
-}
-
+/// The channel. Generic so that models can send plain numbers.
 #[derive(Debug)]
-struct Woken<T> {
-    /// The queue's length: an empty look takes no lock.
-    len: AtomicUsize,
-    state: Mutex<WokenState<T>>,
-}
-
-#[derive(Debug)]
-struct WokenState<T> {
-    queue: VecDeque<T>,
-    ended: bool,
+pub struct Channel<T> {
+    lanes: Box<[Lane<T>]>,
+    local: Box<[Woken<T>]>,
+    sleepers: Sleepers,
+    lenders: Sleepers,
+    fences: Fences,
 }
 
 impl<T> Channel<T> {
-    /// An open channel with room for `capacity` spawned tasks. `unparkers` are those of the role's workers.
+    /// An open channel with room for `capacity` spawned tasks in each lane. `workers` are those of the role, `lenders` those
+    /// of other roles that help it.
     ///
     /// # Panics
     ///
     /// If `capacity` is zero.
-    pub fn new(capacity: usize, unparkers: impl IntoIterator<Item = Unparker>) -> Self {
-        let state = WokenState { queue: VecDeque::new(), ended: false };
+    pub fn new(
+        capacity: usize,
+        workers: impl IntoIterator<Item = Unparker>,
+        lenders: impl IntoIterator<Item = Unparker>,
+    ) -> Self {
+        let workers: Vec<_> = workers.into_iter().collect();
+        let lanes = LaneId::SHARED + workers.len();
         Self {
-            ring: Ring::new(capacity),
-            woken: Woken { len: AtomicUsize::new(0), state: Mutex::new(state) },
-            sleepers: Sleepers::new(unparkers),
-            room: WaitQueue::new(),
+            lanes: (0..lanes).map(|_| Lane::new(capacity)).collect(),
+            local: workers.iter().map(|_| Woken::new()).collect(),
+            sleepers: Sleepers::new(workers),
+            lenders: Sleepers::new(lenders),
+            fences: Fences::new(),
         }
     }
 
-    /// The ring, to ask. Whoever changes it through this reference wakes nobody.
-    pub fn ring(&self) -> &Ring<T> {
-        &self.ring
-    }
-
-    /// Who waits for room: registers, tries to push once more, and sleeps.
-    pub fn room(&self) -> &WaitQueue {
-        &self.room
-    }
-
-    /// A waiter for room goes, admitted or not, and lets the next one know of room that is still there.
-    ///
-    /// That look is needed. A waiter may find room by its own look, before the notification for it; if it is then
-    /// still in the queue when the next slot is released, that slot's notification is spent on it.
-    pub fn leave_room(&self, ticket: &mut Ticket, admitted: bool) {
-        if admitted {
-            self.room.leave(ticket, || self.ring.probe().is_ok());
-        } else {
-            self.room.give_up(ticket);
-        }
+    /// A lane, to ask and to wait for room in it. Whoever changes it through this reference wakes nobody.
+    #[inline]
+    pub fn lane(&self, lane: LaneId) -> &Lane<T> {
+        &self.lanes[lane.0]
     }
 
     /// Spawns.
@@ -113,9 +138,10 @@ impl<T> Channel<T> {
     /// # Errors
     ///
     /// [`PushError`] hands `item` back.
-    pub fn push(&self, item: T) -> Result<(), PushError<T>> {
-        self.ring.push(item)?;
-        self.sleepers.wake_one();
+    #[inline]
+    pub fn push(&self, lane: LaneId, item: T) -> Result<(), PushError<T>> {
+        self.lane(lane).ring().push(item)?;
+        self.announce(lane);
         Ok(())
     }
 
@@ -126,11 +152,12 @@ impl<T> Channel<T> {
     /// [`PushError`] hands `source` back.
     pub fn push_with<S, R>(
         &self,
+        lane: LaneId,
         source: S,
         make: impl FnOnce(S) -> (T, R),
     ) -> Result<R, PushError<S>> {
-        let result = self.ring.push_with(source, make)?;
-        self.sleepers.wake_one();
+        let result = self.lane(lane).ring().push_with(source, make)?;
+        self.announce(lane);
         Ok(result)
     }
 
@@ -139,9 +166,15 @@ impl<T> Channel<T> {
     /// # Errors
     ///
     /// `item` comes back where nobody would take it any more.
-    pub fn push_woken(&self, item: T) -> Result<(), T> {
-        self.requeue(item)?;
-        self.sleepers.wake_one();
+    pub fn push_woken(&self, lane: LaneId, item: T) -> Result<(), T> {
+        self.requeue(lane, item)?;
+        self.fences.fast();
+        match lane.worker() {
+            Some(worker) => self.sleepers.wake(worker),
+            None => {
+                self.sleepers.wake_one();
+            }
+        }
         Ok(())
     }
 
@@ -150,68 +183,178 @@ impl<T> Channel<T> {
     /// # Errors
     ///
     /// As [`Channel::push_woken`].
-    pub fn requeue(&self, item: T) -> Result<(), T> {
-        let mut state = self.woken.state.lock();
-        if state.ended {
-            return Err(item);
-        }
-        state.queue.push_back(item);
-        self.woken.set_len(&state.queue);
+    pub fn requeue(&self, lane: LaneId, item: T) -> Result<(), T> {
+        self.lane(lane).woken().push(item)
+    }
+
+    /// A local future of `worker` is ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::push_woken`].
+    pub fn push_local(&self, worker: usize, item: T) -> Result<(), T> {
+        self.local[worker].push(item)?;
+        self.call(worker);
         Ok(())
     }
 
-    /// Takes an item, from `first` if it has one. `Empty` and `Closed` are the ring's answers, and the woken
-    /// queue was found empty.
+    /// Something has been published in `lane`'s ring: wakes who can take it.
+    #[inline]
+    pub fn announce(&self, lane: LaneId) {
+        // Ordering: P2 (`sleepers.rs`).
+        self.fences.fast();
+        match lane.worker() {
+            Some(worker) => self.sleepers.wake(worker),
+            None => self.wake_for_shared(),
+        }
+    }
+
+    #[inline]
+    fn wake_for_shared(&self) {
+        if !self.sleepers.wake_one() {
+            self.lenders.wake_one();
+        }
+    }
+
+    /// Something has been published that only `worker` looks for: wakes it if it sleeps.
+    pub fn call(&self, worker: usize) {
+        // Ordering: P2 (`sleepers.rs`).
+        self.fences.fast();
+        self.sleepers.wake(worker);
+    }
+
+    /// Takes an item as `worker`, in its turns.
     ///
     /// Who has taken an item calls [`Channel::after_take`].
-    pub fn take(&self, first: Source) -> Pop<(T, Source)> {
-        if first == Source::Woken
-            && let Some(item) = self.woken.pop()
-        {
-            return Pop::Item((item, Source::Woken));
-        }
-        let nothing = match self.ring.pop() {
-            Pop::Item(item) => return Pop::Item((item, Source::Ring)),
-            Pop::Empty => Pop::Empty,
-            Pop::Closed => Pop::Closed,
-        };
-        match self.woken.pop() {
-            Some(item) => Pop::Item((item, Source::Woken)),
-            None => nothing,
-        }
+    #[inline]
+    pub fn take(&self, worker: usize, turns: &mut Turns) -> Option<(T, Origin)> {
+        turns.take(|choice, source| match choice {
+            turns::Choice::High => self.take_from(LaneId::HIGH, source),
+            turns::Choice::Own => self.take_from(LaneId::of_worker(worker), source),
+            turns::Choice::Normal => self.take_from(LaneId::NORMAL, source),
+            turns::Choice::Local => Some((self.take_local(worker)?, Origin::Local)),
+        })
     }
 
-    /// An item has been taken from `source`: tells those who wait for the room, and passes a wake-up on if there
+    #[inline]
+    fn take_from(&self, lane: LaneId, first: Source) -> Option<(T, Origin)> {
+        let (item, source) = self.lane(lane).take(first)?;
+        Some((item, Origin::Lane(lane, source)))
+    }
+
+    /// Takes a local future of `worker`. Called on that worker alone.
+    pub fn take_local(&self, worker: usize) -> Option<T> {
+        self.local[worker].pop()
+    }
+
+    /// Takes an item that was spawned for any worker, as somebody who lends to this role, or as its end.
+    pub fn take_shared(&self) -> Option<(T, Origin)> {
+        [LaneId::HIGH, LaneId::NORMAL].into_iter().find_map(|lane| {
+            let item = self.lane(lane).ring().pop()?;
+            Some((item, Origin::Lane(lane, Source::Ring)))
+        })
+    }
+
+    /// An item has been taken from `origin`: tells those who wait for the room, and passes a wake-up on if there
     /// is more work (`sleepers.rs`, point 4).
-    pub fn after_take(&self, source: Source) {
-        if source == Source::Ring {
-            self.room.notify_one();
+    #[inline]
+    pub fn after_take(&self, origin: Origin) {
+        if let Origin::Lane(lane, Source::Ring) = origin {
+            self.lane(lane).room().notify_one();
         }
-        if self.sleepers.anybody() && self.has_work() {
+        self.pass_on();
+    }
+
+    /// Wakes the next one if there is work for all.
+    #[inline]
+    pub fn pass_on(&self) {
+        if self.sleepers.anybody() && self.has_shared_work() {
             self.sleepers.wake_one();
+        } else if self.lenders.anybody() && self.has_lendable_work() {
+            self.lenders.wake_one();
         }
     }
 
-    /// Sleeps as worker number `worker` until it is woken, unless there is work or `must_look` says that there is
-    /// another reason to stay awake. True if it slept.
-    pub fn sleep(&self, worker: usize, parker: &Parker, must_look: impl FnOnce() -> bool) -> bool {
-        self.sleepers.sleep(worker, parker, || self.has_work() || must_look())
+    /// Sleeps as worker number `worker` until it is woken or `deadline` has come, unless there is work or `must_look` says
+    /// that there is another reason to stay awake. True if it slept. `also` are the lists of the roles that it lends to.
+    pub fn sleep<'l>(
+        &'l self,
+        worker: usize,
+        parker: &Parker,
+        deadline: Option<Instant>,
+        also: impl Iterator<Item = (&'l Sleepers, usize)> + Clone,
+        must_look: impl FnOnce() -> bool,
+    ) -> bool {
+        let sleep = Sleep { parker, fences: self.fences, deadline };
+        let lists = std::iter::once((&self.sleepers, worker)).chain(also);
+        sleep.sleep(lists, || self.has_work(worker) || must_look())
     }
 
-    fn has_work(&self) -> bool {
-        self.ring.is_ready() || self.woken.len() > 0
+    /// Where those sleep who lend to this role.
+    pub fn lenders(&self) -> &Sleepers {
+        &self.lenders
+    }
+
+    /// Whether there is something for any worker.
+    pub fn has_shared_work(&self) -> bool {
+        self.lanes[..LaneId::SHARED].iter().any(Lane::has_work)
+    }
+
+    /// Whether there is something in the rings for any worker.
+    pub fn has_lendable_work(&self) -> bool {
+        self.lanes[..LaneId::SHARED].iter().any(|lane| lane.ring().is_ready())
+    }
+
+    fn has_work(&self, worker: usize) -> bool {
+        self.has_shared_work()
+            || self.lane(LaneId::of_worker(worker)).has_work()
+            || !self.local[worker].is_empty()
+    }
+
+    /// Whether nothing that was spawned is left for `worker`, and nothing will come.
+    pub fn is_drained(&self, worker: usize) -> bool {
+        let own = self.lane(LaneId::of_worker(worker));
+        self.lanes[..LaneId::SHARED].iter().chain([own]).all(|lane| lane.ring().is_drained())
+    }
+
+    /// Whether nothing that was spawned is left for anybody, and nothing will come.
+    pub fn is_drained_for_all(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.ring().is_drained())
+    }
+
+    /// Whether [`Channel::close`] has been called.
+    pub fn is_closed(&self) -> bool {
+        self.lane(LaneId::NORMAL).ring().is_closed()
     }
 
     /// How many items wait.
     pub fn depth(&self) -> usize {
-        self.ring.len() + self.woken.len()
+        let lanes: usize = self.lanes.iter().map(Lane::len).sum();
+        lanes + self.local.iter().map(Woken::len).sum::<usize>()
+    }
+
+    /// How many spawned items wait, woken futures left out.
+    pub fn queued(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.ring().len()).sum()
+    }
+
+    /// How many items have been spawned.
+    pub fn pushed(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.ring().pushed()).sum()
+    }
+
+    /// How many items fit into one lane.
+    pub fn capacity(&self) -> usize {
+        self.lane(LaneId::NORMAL).ring().capacity()
     }
 
     /// Takes nothing any more, and releases everybody who waits for room. True for the first call.
     pub fn close(&self) -> bool {
-        let first = self.ring.close();
-        self.room.notify_all();
-        self.sleepers.wake_all();
+        let mut first = true;
+        for lane in &self.lanes {
+            first &= lane.close();
+        }
+        self.wake_all();
         first
     }
 
@@ -220,96 +363,32 @@ impl<T> Channel<T> {
         self.sleepers.wake_all();
     }
 
-    /// Nobody takes anything any more: hands out the woken items, and refuses those that come later.
-    pub fn end(&self) -> VecDeque<T> {
-        let mut state = self.woken.state.lock();
-        state.ended = true;
-        let left = std::mem::take(&mut state.queue);
-        self.woken.set_len(&state.queue);
-        left
-    }
-}
-
-impl<T> Woken<T> {
-    fn len(&self) -> usize {
-        // Ordering: Relaxed; before a worker sleeps on the answer there is a fence (`sleepers.rs`), and a
-        // worker that is awake looks again.
-        self.len.load(Ordering::Relaxed)
+    /// Nobody takes anything any more: hands out the woken items, and refuses those that come later. Local futures are
+    /// their worker's.
+    pub fn end(&self) -> impl Iterator<Item = T> {
+        self.lanes.iter().flat_map(|lane| lane.woken().end())
     }
 
-    fn set_len(&self, queue: &VecDeque<T>) {
-        // Ordering: Relaxed; the queue itself is under the lock, and a raise is followed by the fence of
-        // `Sleepers::wake_one`.
-        self.len.store(queue.len(), Ordering::Relaxed);
-    }
-
-    fn pop(&self) -> Option<T> {
-        if self.len() == 0 {
-            return None;
+    /// Takes what is left in the rings, after [`Channel::close`], until nothing can come any more.
+    pub fn drain_rings(&self, mut take: impl FnMut(T)) {
+        for lane in &self.lanes {
+            loop {
+                match lane.ring().pop() {
+                    Some(item) => take(item),
+                    None if lane.ring().is_drained() => break,
+                    // A push that came before the close is not published yet.
+                    None => executor_common::sync::thread::yield_now(),
+                }
+            }
         }
-        let mut state = self.state.lock();
-        let item = state.queue.pop_front();
-        self.set_len(&state.queue);
-        item
+    }
+
+    /// `worker` takes nothing any more: a local future that is woken now comes back.
+    pub fn end_local(&self, worker: usize) -> impl Iterator<Item = T> {
+        self.local[worker].end().into_iter()
     }
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use std::sync::Arc;
-    use std::task::{Wake, Waker};
-
-    #[derive(Default)]
-    struct CountsWakes(AtomicUsize);
-
-    impl Wake for CountsWakes {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn take(channel: &Channel<u32>) {
-        let Pop::Item((_, source)) = channel.take(Source::Ring) else { panic!("empty") };
-        channel.after_take(source);
-    }
-
-    /// The first waiter is admitted by its own look while it is in the queue, and the next slot's notification
-    /// is spent on it.
-    #[test]
-    fn a_notification_that_meets_an_admitted_waiter_is_not_lost() {
-        let channel = Channel::new(1, []);
-        let wakes = [Arc::new(CountsWakes::default()), Arc::new(CountsWakes::default())];
-        let wakers = wakes.clone().map(Waker::from);
-        let mut tickets = [Ticket::default(), Ticket::default()];
-        channel.push(0).unwrap();
-        for (ticket, waker) in tickets.iter_mut().zip(&wakers) {
-            channel.room().register(ticket, waker);
-            assert_eq!(channel.push(1), Err(PushError::Full(1)));
-        }
-        take(&channel);
-        channel.room().register(&mut tickets[0], &wakers[0]);
-        channel.push(1).unwrap();
-        take(&channel);
-        let woken = |index: usize| wakes[index].0.load(Ordering::Relaxed);
-        assert_eq!((woken(0), woken(1)), (2, 0));
-        channel.leave_room(&mut tickets[0], true);
-        assert_eq!((woken(0), woken(1)), (2, 1));
-        channel.leave_room(&mut tickets[1], false);
-        assert!(channel.room().is_empty());
-    }
-
-    #[test]
-    fn a_wake_up_after_the_end_comes_back() {
-        let channel = Channel::new(1, []);
-        channel.push(1).unwrap();
-        channel.push_woken(2).unwrap();
-        channel.push_woken(3).unwrap();
-        assert_eq!(channel.depth(), 3);
-        assert_eq!(channel.end(), [2, 3]);
-        assert_eq!(channel.push_woken(4), Err(4));
-        channel.close();
-        assert_eq!(channel.take(Source::Woken), Pop::Item((1, Source::Ring)));
-        assert_eq!(channel.take(Source::Woken), Pop::Closed);
-    }
-}
+#[path = "channel_tests.rs"]
+mod tests;

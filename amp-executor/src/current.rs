@@ -1,29 +1,46 @@
 //! Which worker the calling thread is.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use executor_common::DomainId;
+use executor_common::sync::Arc;
+
+use crate::role::RoleState;
 
 /// A worker's identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct CurrentWorker {
-    pub(crate) executor: DomainId,
-    /// The role's place in the declaration.
-    pub(crate) role: usize,
+    pub(crate) role: Arc<RoleState>,
+    /// Its place among the role's workers.
+    pub(crate) place: usize,
+    /// Its number in the executor.
+    pub(crate) number: usize,
 }
 
 executor_common::sync::thread_local! {
-    static CURRENT: Cell<Option<CurrentWorker>> = const { Cell::new(None) };
+    static CURRENT: RefCell<Option<CurrentWorker>> = const { RefCell::new(None) };
 }
 
-/// Says once, at its start, which worker the calling thread is.
-pub(crate) fn become_worker(worker: CurrentWorker) {
-    CURRENT.with(|current| current.set(Some(worker)));
+/// Says once, at its start, which worker the calling thread is; and at its end that it is none any more.
+pub(crate) fn become_worker(worker: Option<CurrentWorker>) {
+    // The old one is dropped after the borrow.
+    let _old = CURRENT.with(|current| current.replace(worker));
 }
 
-/// The role that the calling thread works for, if it is a worker of `executor`.
-pub(crate) fn role_on(executor: DomainId) -> Option<usize> {
+/// The worker that the calling thread is.
+pub(crate) fn worker() -> Option<CurrentWorker> {
     // During the thread's own destructors it works for nobody.
-    let current = CURRENT.try_with(Cell::get).ok().flatten()?;
-    (current.executor == executor).then_some(current.role)
+    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+}
+
+/// The number of the worker that the calling thread is, if it is one of `executor`'s.
+pub(crate) fn number_on(executor: DomainId) -> Option<usize> {
+    let of_executor = |current: &RefCell<Option<CurrentWorker>>| {
+        let current = current.borrow();
+        current
+            .as_ref()
+            .filter(|worker| worker.role.executor == executor)
+            .map(|worker| worker.number)
+    };
+    CURRENT.try_with(of_executor).ok().flatten()
 }

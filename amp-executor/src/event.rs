@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use executor_common::cpu::CpuSet;
+use executor_common::panic::contained;
 use executor_common::{Role, TaskId};
 
 /// Something that the program may want to act on; see [`AmpBuilder::on_event`](crate::AmpBuilder::on_event).
@@ -55,6 +56,13 @@ pub enum Event {
 /// Who is told. The standard library's `Arc`, as for `PanicHook`.
 pub(crate) type EventHook = std::sync::Arc<dyn Fn(&Event) + Send + Sync>;
 
+/// Tells the program, if it wants to know. The hook is foreign code: its panic ends here.
+pub(crate) fn report(hook: Option<&EventHook>, event: &Event) {
+    if let Some(hook) = hook {
+        contained(|| hook(event));
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -78,5 +86,41 @@ impl fmt::Display for Event {
                 "worker {worker} of role \"{role}\" (core {core}) was started again after a panic: {message}"
             ),
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use executor_common::sync::Counter;
+
+    #[test]
+    fn a_hook_that_panics_has_been_told_and_ends_nothing() {
+        let told = std::sync::Arc::new(Counter::new());
+        let count = std::sync::Arc::clone(&told);
+        let hook: EventHook = std::sync::Arc::new(move |event: &Event| {
+            count.add(1);
+            panic!("{event}");
+        });
+        let role = Role::new("io");
+        let message = "a bug".to_owned();
+        let event = Event::WorkerRestarted { role, worker: 0, core: 1, message };
+        report(None, &event);
+        report(Some(&hook), &event);
+        report(Some(&hook), &event);
+        assert_eq!(told.get(), 2);
+    }
+
+    #[test]
+    fn events_read_as_sentences() {
+        let (role, worker, core) = (Role::new("io"), 3, 2);
+        let mask = Some("0-3".parse().unwrap());
+        let lost = Event::PinLost { role, worker, core, mask, restored: true };
+        assert_eq!(
+            lost.to_string(),
+            "worker 3 of role \"io\" has lost its pin to core 2; mask found: 0-3; restored"
+        );
+        let lost = Event::PinLost { role, worker, core, mask: None, restored: false };
+        assert!(lost.to_string().ends_with("mask found: unknown; NOT restored"));
     }
 }

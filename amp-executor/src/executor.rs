@@ -11,9 +11,13 @@ use executor_common::{
 
 use crate::builder::AmpBuilder;
 use crate::current;
-use crate::handle::{AmpHandle, RoleHandle};
+use crate::handle::AmpHandle;
+use crate::memory::MemoryLock;
 use crate::placement::WorkerPlacement;
+use crate::role::WorkerState;
+use crate::role_handle::RoleHandle;
 use crate::shared::Shared;
+use crate::stall::StallWatch;
 
 /// Runs each role's tasks on that role's cores and nowhere else.
 ///
@@ -37,8 +41,10 @@ use crate::shared::Shared;
 pub struct AmpExecutor {
     handle: AmpHandle,
     placement: Vec<WorkerPlacement>,
+    memory: MemoryLock,
     /// Those who have not been joined, nor given up by a shutdown whose time was up.
     threads: Mutex<Vec<WorkerThread>>,
+    stall_watch: Option<StallWatch>,
 }
 
 /// A worker's thread.
@@ -66,9 +72,12 @@ impl AmpExecutor {
     pub(crate) fn new(
         shared: Arc<Shared>,
         placement: Vec<WorkerPlacement>,
+        memory: MemoryLock,
         threads: Vec<WorkerThread>,
+        stall_watch: Option<StallWatch>,
     ) -> Self {
-        Self { handle: AmpHandle::new(shared), placement, threads: Mutex::new(threads) }
+        let (handle, threads) = (AmpHandle::new(shared), Mutex::new(threads));
+        Self { handle, placement, memory, threads, stall_watch }
     }
 
     fn shared(&self) -> &Shared {
@@ -92,14 +101,15 @@ impl AmpExecutor {
     /// Where the workers are: what was asked for, and what was read back.
     pub fn placement(&self) -> Vec<WorkerPlacement> {
         let states = self.shared().roles.iter().flat_map(|role| &role.workers);
-        self.placement
-            .iter()
-            .zip(states)
-            .map(|(placement, state)| {
-                let last_cpu = state.last_cpu.get().checked_sub(1).map(|cpu| cpu as usize);
-                WorkerPlacement { last_cpu, ..placement.clone() }
-            })
-            .collect()
+        let now = |(start, state): (&WorkerPlacement, &WorkerState)| {
+            state.place.update(start, state.counters.pins_lost.get())
+        };
+        self.placement.iter().zip(states).map(now).collect()
+    }
+
+    /// What came of [`AmpBuilder::lock_memory`](crate::AmpBuilder::lock_memory).
+    pub fn memory_lock(&self) -> &MemoryLock {
+        &self.memory
     }
 
     /// What the executor has done so far.
@@ -107,7 +117,20 @@ impl AmpExecutor {
         self.shared().metrics()
     }
 
-    /// Ends the executor, role by role in the order of declaration: a role takes nothing any more, which releases
+    /// Closes one role and waits until its workers have run everything that it had accepted, futures to their end. The
+    /// other roles go on. Blocked spawners are released with an error; timed tasks whose time has not come are cancelled. Called
+    /// by one of the executor's own workers it closes the role and returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::UnknownRole`].
+    pub fn drain_role(&self, role: Role) -> Result<ShutdownReport, SpawnError> {
+        let state = self.shared().find(role).ok_or(SpawnError::UnknownRole(role))?;
+        Ok(self.shared().drain(state))
+    }
+
+    /// Ends the executor, role by role in the order of declaration, or in that of
+    /// [`AmpBuilder::shutdown_order`](crate::AmpBuilder::shutdown_order): a role takes nothing any more, which releases
     /// blocked spawners with an error; its workers run everything that it has accepted, futures to their end; then
     /// comes the next role.
     ///
@@ -136,7 +159,7 @@ impl AmpExecutor {
 
     /// Whether the calling thread is one of this executor's workers.
     fn is_own_worker(&self) -> bool {
-        current::role_on(self.shared().executor).is_some()
+        current::number_on(self.shared().executor).is_some()
     }
 
     fn join_threads(&self) {
@@ -154,6 +177,12 @@ impl Drop for AmpExecutor {
     fn drop(&mut self) {
         self.shared().cancel();
         self.join_threads();
+        if let Some(stall_watch) = self.stall_watch.take()
+            && self.is_own_worker()
+        {
+            // Its hook may wait for this worker.
+            stall_watch.let_go();
+        }
     }
 }
 

@@ -69,6 +69,8 @@
 //! thread it blocks: a role with one worker that joins a task of another role does nothing else meanwhile. Futures
 //! that `.await` the handle do not have that problem.
 
+mod answer;
+mod awaited;
 mod builder;
 mod channel;
 mod current;
@@ -77,13 +79,21 @@ mod event;
 mod executor;
 mod handle;
 mod idle;
+mod local;
+mod memory;
+mod observe;
 mod pin;
 mod placement;
 mod plan;
+mod queued;
 mod role;
+mod role_handle;
 mod sched;
 mod shared;
 mod shutdown;
+mod stall;
+mod state;
+mod timed;
 mod wait;
 mod worker;
 
@@ -91,23 +101,32 @@ pub use builder::{AmpBuilder, BuildError};
 pub use event::Event;
 pub use executor::AmpExecutor;
 pub use executor_common::{
-    AbortHandle, CancellationToken, DropGuard, ExecutorMetrics, JoinError, JoinHandle, JoinSet,
-    Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId, TaskPanic, TimedOut,
-    TrySpawnError, WorkerMetrics, block_on, cpu, yield_now,
+    AbortHandle, CancellationToken, DelayMetrics, DropGuard, ExecutorMetrics, JoinError,
+    JoinHandle, JoinSet, Priority, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId,
+    TaskPanic, TimedOut, TrySpawnError, WorkerMetrics, block_on, cpu, yield_now,
 };
-pub use handle::{AmpHandle, RoleHandle};
+pub use handle::AmpHandle;
 pub use idle::{IdlePolicy, ParseIdlePolicyError};
-pub use pin::{PinOutcome, PinPolicy};
+pub use local::spawn_local;
+pub use memory::MemoryLock;
+pub use pin::{PinOutcome, PinPolicy, SchedOutcome};
 pub use placement::WorkerPlacement;
 pub use plan::{
-    ENV_VARIABLE, MAX_CAPACITY, MAX_ROLE_NAME, MAX_SPIN_WINDOW, MAX_WORKERS, PlanError, RoleConfig,
-    RoleListError, RolePlan,
+    ENV_VARIABLE, MAX_CAPACITY, MAX_ROLE_NAME, MAX_SPIN_WINDOW, MAX_WORKERS, Machine, PlanError,
+    RoleConfig, RoleListError, RolePlan, RoleRequest, SuggestError, Suggestion,
 };
+#[cfg(feature = "config")]
+pub use plan::{TomlError, TomlFileError};
+pub use role_handle::{Batch, Call, CallError, RoleHandle};
 pub use sched::{MAX_FIFO_PRIORITY, ParseSchedClassError, SchedClass};
+pub use state::{StateError, with_state};
+pub use timed::{MissedPeriods, PeriodicHandle};
 pub use wait::SpawnWait;
 
 /// The parts that the models drive by themselves. Not for users: they change without notice.
 #[doc(hidden)]
 pub mod model {
-    pub use crate::channel::{Channel, Pop, PushError, Ring, Sleepers, Source};
+    pub use crate::channel::{
+        Channel, Lane, LaneId, Origin, PushError, Ring, Sleepers, Source, Turns, Woken,
+    };
 }

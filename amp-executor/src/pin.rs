@@ -4,6 +4,13 @@ use std::fmt;
 
 use executor_common::cpu::{CpuControl, CpuSet};
 
+mod class;
+mod watch;
+
+pub use class::SchedOutcome;
+pub(crate) use class::set_class_of_this_thread;
+pub(crate) use watch::{Look, PinChange, PinLoss, PinWatch};
+
 /// What becomes of a worker that cannot be pinned to its core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PinPolicy {
@@ -48,6 +55,21 @@ pub(crate) struct Pinned {
     pub(crate) outcome: PinOutcome,
     pub(crate) mask: Option<CpuSet>,
     pub(crate) cpu: Option<usize>,
+}
+
+/// A pin that is in force, or is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pin {
+    pub(crate) outcome: PinOutcome,
+    /// `None` where it could not be read.
+    pub(crate) mask: Option<CpuSet>,
+}
+
+impl Pinned {
+    /// The pin alone.
+    pub(crate) fn pin(&self) -> Pin {
+        Pin { outcome: self.outcome.clone(), mask: self.mask.clone() }
+    }
 }
 
 /// Pins the calling thread to `core` if the policy says so, and reads back where it may run.

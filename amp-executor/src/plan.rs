@@ -9,6 +9,8 @@ mod error;
 mod lending;
 mod parse;
 mod spin_window;
+mod suggest;
+mod toml;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -19,6 +21,9 @@ use executor_common::Role;
 
 pub use config::RoleConfig;
 pub use error::{PlanError, RoleListError};
+pub use suggest::{Machine, RoleRequest, SuggestError, Suggestion};
+#[cfg(feature = "config")]
+pub use toml::{TomlError, TomlFileError};
 
 /// The most tasks that one role's channel can hold.
 pub const MAX_CAPACITY: usize = 1 << 24;
@@ -37,6 +42,9 @@ pub const MAX_SPIN_WINDOW: Duration = Duration::from_millis(10);
 pub const ENV_VARIABLE: &str = "AMP_ROLES";
 
 /// A checked assignment of roles to cores.
+///
+/// Written in the builder's calls, as a role list, or as TOML ([`RolePlan::to_toml`], and `RolePlan::from_toml` with the
+/// feature `config`): all three make the same plan.
 ///
 /// # Role lists
 ///

@@ -2,18 +2,22 @@
 
 use std::time::Instant;
 
-use executor_common::sync::Arc;
-use executor_common::{DomainId, ExecutorMetrics, Role, RoleMetrics, WorkerMetrics, utilisation};
+use executor_common::sync::{Arc, Counter};
+use executor_common::{DomainId, Role};
 
+use crate::awaited::Awaited;
 use crate::deadlock::WaitGraph;
-use crate::role::RoleState;
+use crate::role::{RoleState, WorkerState};
+use crate::stall::{Observed, RunningTask, Watched};
 
 /// The roles, in the order of declaration.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) executor: DomainId,
     pub(crate) roles: Box<[Arc<RoleState>]>,
-    pub(crate) waits: WaitGraph,
+    /// The roles' indices in the order in which a shutdown closes them.
+    pub(crate) shutdown_order: Box<[usize]>,
+    pub(crate) waits: WaitGraph<Awaited>,
     pub(crate) epoch: Instant,
 }
 
@@ -22,31 +26,42 @@ impl Shared {
         self.roles.iter().find(|state| state.role == role)
     }
 
-    pub(crate) fn metrics(&self) -> ExecutorMetrics {
-        let mut metrics = ExecutorMetrics::default();
-        metrics.uptime = self.epoch.elapsed();
-        for state in &self.roles {
-            let first = metrics.workers.len();
-            metrics.workers.extend(state.workers.iter().enumerate().map(|(index, worker)| {
-                let mut entry: WorkerMetrics = worker.counters.snapshot();
-                entry.index = first + index;
-                entry.role = Some(state.role);
-                entry
-            }));
-            let mut entry = RoleMetrics::default();
-            entry.role = Some(state.role);
-            entry.workers = state.workers.len();
-            entry.queue_depth = state.channel.depth();
-            entry.capacity = state.channel.ring().capacity();
-            entry.admitted = state.channel.ring().pushed();
-            entry.rejected = state.rejected.get();
-            let workers = &metrics.workers[first..];
-            entry.tasks_run = workers.iter().map(|worker| worker.tasks_run).sum();
-            entry.busy = workers.iter().map(|worker| worker.busy).sum();
-            entry.utilisation = utilisation(entry.busy, metrics.uptime, entry.workers);
-            metrics.live_futures += state.registry.len();
-            metrics.roles.push(entry);
-        }
-        metrics
+    /// All workers, for the stall watch.
+    pub(crate) fn watched(&self) -> Vec<Watched<WorkerRef>> {
+        let workers = self.roles.iter().flat_map(|role| {
+            (0..role.workers.len()).map(|place| WorkerRef { role: Arc::clone(role), place })
+        });
+        let watched = |(worker, observed): (usize, WorkerRef)| {
+            let (role, core) = (observed.role.role, observed.state().core);
+            Watched { role, worker, core, observed }
+        };
+        workers.enumerate().map(watched).collect()
+    }
+
+    pub(crate) fn role_names(&self, indices: &[usize]) -> Vec<Role> {
+        indices.iter().map(|index| self.roles[*index].role).collect()
+    }
+}
+
+/// A worker, for as long as somebody looks at it.
+#[derive(Debug)]
+pub(crate) struct WorkerRef {
+    role: Arc<RoleState>,
+    place: usize,
+}
+
+impl WorkerRef {
+    fn state(&self) -> &WorkerState {
+        &self.role.workers[self.place]
+    }
+}
+
+impl Observed for WorkerRef {
+    fn running(&self) -> &RunningTask {
+        &self.state().running
+    }
+
+    fn stalls(&self) -> &Counter {
+        &self.state().counters.stalls
     }
 }

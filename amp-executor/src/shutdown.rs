@@ -1,10 +1,12 @@
-//! The executor's end.
+//! The executor's end, and that of its roles.
 //!
 //! | way | what was accepted | what runs |
 //! |---|---|---|
-//! | `shutdown` | is run | ends |
+//! | `shutdown`, `drain_role` | is run | ends |
 //! | `shutdown_timeout`, time up | is cancelled | is left running |
 //! | drop | is cancelled | is waited for |
+//!
+//! Timed tasks whose time has not come are cancelled in each of them, and periodic tasks end.
 
 use std::time::Instant;
 
@@ -18,24 +20,34 @@ use crate::shared::Shared;
 impl Shared {
     /// Closes and drains one role after the other; cancels the rest at `deadline`.
     pub(crate) fn shut_down(&self, deadline: Option<Instant>) -> ShutdownReport {
+        let in_order = self.shutdown_order.iter().map(|index| Arc::clone(&self.roles[*index]));
+        self.end(&in_order.collect::<Vec<_>>(), deadline)
+    }
+
+    /// Closes and drains one role.
+    pub(crate) fn drain(&self, role: &Arc<RoleState>) -> ShutdownReport {
+        self.end(std::slice::from_ref(role), None)
+    }
+
+    fn end(&self, roles: &[Arc<RoleState>], deadline: Option<Instant>) -> ShutdownReport {
         let begun = Instant::now();
-        let (ended, cancelled) = self.totals();
-        if current::role_on(self.executor).is_some() {
+        let (ended, cancelled) = totals(roles);
+        if current::number_on(self.executor).is_some() {
             // A worker cannot wait for itself, nor for a role that may be waiting for it.
-            for role in &self.roles {
+            for role in roles {
                 role.close();
             }
-        } else if let Some(late) = self.roles.iter().position(|role| {
+        } else if let Some(late) = roles.iter().position(|role| {
             role.close();
             !role.wait_until_left(deadline)
         }) {
-            cancel(&self.roles[late..]);
-            for role in &self.roles[late..] {
+            cancel(&roles[late..]);
+            for role in &roles[late..] {
                 role.wait_until_settled();
             }
         }
-        let still_running = self.roles.iter().map(|role| role.in_task() as u64).sum();
-        let (ended_now, cancelled_now) = self.totals();
+        let still_running = roles.iter().map(|role| role.in_task() as u64).sum();
+        let (ended_now, cancelled_now) = totals(roles);
         ShutdownReport {
             ran: ended_now - ended,
             cancelled: cancelled_now - cancelled,
@@ -48,15 +60,19 @@ impl Shared {
     pub(crate) fn cancel(&self) {
         cancel(&self.roles);
     }
+}
 
-    /// Tasks that ended by themselves, and tasks that were cancelled.
-    fn totals(&self) -> (u64, u64) {
-        let workers = || self.roles.iter().flat_map(|role| &role.workers);
-        let ended = workers().map(|worker| worker.counters.ended()).sum();
-        let by_workers: u64 = workers().map(|worker| worker.counters.cancelled.get()).sum();
-        let by_others: u64 = self.roles.iter().map(|role| role.cancelled.get()).sum();
-        (ended, by_workers + by_others)
+/// Tasks that ended by themselves, and tasks that were cancelled or expired.
+fn totals(roles: &[Arc<RoleState>]) -> (u64, u64) {
+    let (mut ended, mut cancelled) = (0, 0);
+    for role in roles {
+        let elsewhere = role.elsewhere.lock();
+        for counters in role.workers.iter().map(|worker| &worker.counters).chain([&*elsewhere]) {
+            ended += counters.ended();
+            cancelled += counters.cancelled.get() + counters.expired.get();
+        }
     }
+    (ended, cancelled)
 }
 
 /// First all are told, so that a task that waits for another role is released; then what waits is cancelled

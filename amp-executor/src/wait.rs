@@ -2,7 +2,7 @@
 //!
 //! Threads and futures wait in one queue by one protocol (`executor_common::WaitQueue`): register, try once
 //! more, sleep. A spawner that got its place while there was more room wakes the next one
-//! (`Channel::leave_room`).
+//! (`Lane::leave_room`).
 //!
 //! A worker that blocks is entered in the graph of waits besides (`deadlock.rs`).
 
@@ -12,16 +12,23 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use executor_common::sync::Arc;
-use executor_common::{JoinHandle, Parker, Role, Runnable, SpawnError, Ticket, TrySpawnError};
+use executor_common::sync::{Arc, LOOM, hint, thread};
+use executor_common::{JoinHandle, Parker, Role, SpawnError, Ticket, TrySpawnError};
 
-use crate::channel::Channel;
+use crate::awaited::Awaited;
+use crate::channel::{Lane, LaneId};
 use crate::current;
-use crate::role::RoleState;
+use crate::queued::Queued;
+use crate::role::{RoleState, Terms};
 use crate::shared::Shared;
 
 /// How often a blocked worker asks whether its wait has become hopeless.
 const RECHECK: Duration = Duration::from_millis(20);
+
+/// Attempts before a spawner lies down, about 3 us, some of them behind a yield: a role that is busy makes room in less time than
+/// it takes to fall asleep, and on a core that spawner and worker share the yield is what lets the worker make it.
+const SPINS: u32 = if LOOM { 0 } else { 12 };
+const YIELDS: u32 = if LOOM { 0 } else { 4 };
 
 /// Why work was not admitted after a wait.
 #[derive(Debug)]
@@ -48,27 +55,23 @@ impl<W> Refused<W> {
 /// A place among those who wait for room, given back in any case.
 #[derive(Debug)]
 struct Place<'a> {
-    channel: &'a Channel<Runnable>,
+    lane: &'a Lane<Queued>,
     ticket: Ticket,
 }
 
-impl<'a> Place<'a> {
-    fn new(role: &'a RoleState) -> Self {
-        Self { channel: &role.channel, ticket: Ticket::default() }
-    }
-
+impl Place<'_> {
     fn register(&mut self, waker: &Waker) {
-        self.channel.room().register(&mut self.ticket, waker);
+        self.lane.room().register(&mut self.ticket, waker);
     }
 
     fn admitted(mut self) {
-        self.channel.leave_room(&mut self.ticket, true);
+        self.lane.leave_room(&mut self.ticket, true);
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.channel.leave_room(&mut self.ticket, false);
+        self.lane.leave_room(&mut self.ticket, false);
     }
 }
 
@@ -76,7 +79,8 @@ impl Drop for Place<'_> {
 struct WorkerWait<'a> {
     shared: &'a Shared,
     waiter: usize,
-    target: usize,
+    role: &'a RoleState,
+    lane: LaneId,
     entered: bool,
 }
 
@@ -95,18 +99,19 @@ impl WorkerWait<'_> {
         let answer = attempt();
         let is_full = matches!(answer, Err(TrySpawnError::Full(_)));
         match (is_full, self.entered) {
-            (true, false) => waits.enter(self.waiter, self.target),
-            (false, true) => waits.leave(self.waiter, self.target),
+            (true, false) => waits.enter(self.waiter, Awaited::room(self.role, self.lane)),
+            (false, true) => waits.leave(self.waiter),
             _ => {}
         }
         self.entered = is_full;
         let Err(TrySpawnError::Full(work)) = answer else { return Attempted::Answer(answer) };
-        let roles = &self.shared.roles;
-        match waits.cycle(self.waiter, self.target, |role| roles[role].has_room()) {
+        match waits.cycle(self.waiter, |target| self.shared.is_there(target)) {
             None => Attempted::Answer(Err(TrySpawnError::Full(work))),
             Some(cycle) => {
-                let cycle = cycle.into_iter().map(|index| roles[index].role).collect();
-                Attempted::Deadlock(cycle, work)
+                // Under the same lock, or the next one to ask would be told of a cycle that is about to end.
+                waits.leave(self.waiter);
+                self.entered = false;
+                Attempted::Deadlock(self.shared.role_names(&cycle), work)
             }
         }
     }
@@ -115,32 +120,44 @@ impl WorkerWait<'_> {
 impl Drop for WorkerWait<'_> {
     fn drop(&mut self) {
         if self.entered {
-            self.shared.waits.lock().leave(self.waiter, self.target);
+            self.shared.waits.lock().leave(self.waiter);
         }
     }
 }
 
-/// Repeats `attempt` until there is room, blocking the thread in between.
+/// Repeats `attempt` until there is room on these terms, blocking the thread in between.
 ///
 /// A worker that waits with a deadline is no part of a deadlock, and is not entered in the graph.
 pub(crate) fn block_for_room<W, H>(
     shared: &Shared,
     role: &RoleState,
+    terms: Terms,
     deadline: Option<Instant>,
     work: W,
     mut attempt: impl FnMut(W) -> Result<H, TrySpawnError<W>>,
 ) -> Result<H, Refused<W>> {
-    let mut work = match attempt(work) {
-        Ok(admitted) => return Ok(admitted),
-        Err(TrySpawnError::Full(work)) => work,
-        Err(error) => return Err(Refused::Closed(error.into_inner())),
-    };
-    let waiter = if deadline.is_none() { current::role_on(shared.executor) } else { None };
+    let mut tries = 0;
+    let mut work = work;
+    loop {
+        work = match attempt(work) {
+            Ok(admitted) => return Ok(admitted),
+            Err(TrySpawnError::Full(work)) => work,
+            Err(error) => return Err(Refused::Closed(error.into_inner())),
+        };
+        tries += 1;
+        match tries {
+            ..=SPINS => (0..1 << tries.min(6)).for_each(|_| hint::spin_loop()),
+            _ if tries <= SPINS + YIELDS => thread::yield_now(),
+            _ => break,
+        }
+    }
+    let waiter = if deadline.is_none() { current::number_on(shared.executor) } else { None };
+    let lane = terms.lane;
     let mut worker_wait =
-        waiter.map(|waiter| WorkerWait { shared, waiter, target: role.index, entered: false });
+        waiter.map(|waiter| WorkerWait { shared, waiter, role, lane, entered: false });
     let parker = Parker::new();
     let waker = Waker::from(parker.unparker());
-    let mut place = Place::new(role);
+    let mut place = Place { lane: role.channel.lane(terms.lane), ticket: Ticket::default() };
     let mut time_is_up = false;
     loop {
         place.register(&waker);
@@ -156,14 +173,12 @@ pub(crate) fn block_for_room<W, H>(
             Attempted::Answer(Err(TrySpawnError::Full(work))) => work,
             Attempted::Answer(Err(error)) => return Err(Refused::Closed(error.into_inner())),
             Attempted::Deadlock(cycle, work) => {
-                role.rejected.add(1);
-                drop((place, worker_wait));
+                drop(place);
                 drop(work);
                 return Err(Refused::WouldDeadlock(cycle));
             }
         };
         if time_is_up {
-            role.rejected.add(1);
             return Err(Refused::Full(work));
         }
         match deadline {
@@ -187,6 +202,7 @@ pub(crate) fn block_for_room<W, H>(
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct SpawnWait<F> {
     role: Arc<RoleState>,
+    terms: Terms,
     ticket: Ticket,
     /// `None` once the future is ready.
     closure: Option<F>,
@@ -196,8 +212,12 @@ pub struct SpawnWait<F> {
 impl<F> Unpin for SpawnWait<F> {}
 
 impl<F> SpawnWait<F> {
-    pub(crate) fn new(role: Arc<RoleState>, closure: F) -> Self {
-        Self { role, ticket: Ticket::default(), closure: Some(closure) }
+    pub(crate) fn new(role: Arc<RoleState>, terms: Terms, closure: F) -> Self {
+        Self { role, terms, ticket: Ticket::default(), closure: Some(closure) }
+    }
+
+    fn lane(&self) -> &Lane<Queued> {
+        self.role.channel.lane(self.terms.lane)
     }
 }
 
@@ -216,16 +236,17 @@ where
         let Some(closure) = this.closure.take() else {
             panic!("a SpawnWait was polled after it was ready")
         };
-        let answer = match this.role.try_closure(closure) {
+        let lane = this.role.channel.lane(this.terms.lane);
+        let answer = match this.role.try_closure(this.terms, closure) {
             Err(TrySpawnError::Full(closure)) => {
-                this.role.channel.room().register(&mut this.ticket, context.waker());
-                this.role.try_closure(closure)
+                lane.room().register(&mut this.ticket, context.waker());
+                this.role.try_closure(this.terms, closure)
             }
             answer => answer,
         };
         Poll::Ready(match answer {
             Ok(handle) => {
-                this.role.channel.leave_room(&mut this.ticket, true);
+                lane.leave_room(&mut this.ticket, true);
                 Ok(handle)
             }
             Err(TrySpawnError::Full(closure)) => {
@@ -233,6 +254,7 @@ where
                 return Poll::Pending;
             }
             Err(TrySpawnError::Closed(_) | TrySpawnError::UnknownRole(_)) => {
+                this.role.refusals.closed.add(1);
                 Err(SpawnError::Closed)
             }
         })
@@ -241,7 +263,8 @@ where
 
 impl<F> Drop for SpawnWait<F> {
     fn drop(&mut self) {
-        self.role.channel.leave_room(&mut self.ticket, false);
+        let mut ticket = std::mem::take(&mut self.ticket);
+        self.lane().leave_room(&mut ticket, false);
     }
 }
 

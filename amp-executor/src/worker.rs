@@ -1,40 +1,33 @@
 //! A worker thread: takes its role's tasks and runs them.
 
-use std::fmt;
+mod dispatch;
+mod hooks;
+mod rest;
+
+use std::mem;
+use std::time::Duration;
 
 use executor_common::cpu::CpuControl;
-use executor_common::panic::contained;
+use executor_common::panic::{caught, payload_text};
 use executor_common::sync::{Arc, Condvar, Mutex};
-use executor_common::{DomainId, PanicHook, Parker, RunOutcome, Runnable, enter_domain};
+use executor_common::{DomainId, Parker, enter_domain, enter_own_domain};
 
-use crate::channel::{Pop, Source};
+pub(crate) use hooks::Hooks;
+
+use crate::channel::Turns;
 use crate::current::{CurrentWorker, become_worker};
+use crate::event::Event;
 use crate::idle::{Idle, IdlePolicy, IdleStep};
-use crate::pin::{PinPolicy, pin_this_thread};
+use crate::pin::{PinPolicy, PinWatch, pin_this_thread, set_class_of_this_thread};
 use crate::placement::WorkerPlacement;
-use crate::role::{Permission, RoleState, WorkerState};
+use crate::role::{RoleState, WorkerState};
+use crate::sched::SchedClass;
+use crate::state::{self, StateMakers};
+use dispatch::TimedStep;
 
-/// A hook that is told about a worker. The standard library's `Arc`, as for `PanicHook`: loom's cannot hold a `dyn`,
-/// and nothing is published through its count.
-pub(crate) type ThreadHook = std::sync::Arc<dyn Fn(&WorkerPlacement) + Send + Sync>;
-
-/// What the user wants to be told.
-#[derive(Clone, Default)]
-pub(crate) struct Hooks {
-    pub(crate) on_panic: Option<PanicHook>,
-    pub(crate) on_thread_start: Option<ThreadHook>,
-    pub(crate) on_thread_stop: Option<ThreadHook>,
-}
-
-impl fmt::Debug for Hooks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hooks")
-            .field("on_panic", &self.on_panic.is_some())
-            .field("on_thread_start", &self.on_thread_start.is_some())
-            .field("on_thread_stop", &self.on_thread_stop.is_some())
-            .finish()
-    }
-}
+/// How much later than asked for the kernel may end a worker's sleep, to save wake-ups. The usual 50 us would come on top of
+/// what a sleep costs anyway.
+const TIMER_SLACK: Duration = Duration::from_nanos(1);
 
 /// What a new worker's thread is given.
 #[derive(Debug)]
@@ -46,148 +39,156 @@ pub(crate) struct Worker {
     pub(crate) number: usize,
     pub(crate) core: usize,
     pub(crate) pin: PinPolicy,
+    pub(crate) sched: SchedClass,
     /// The policy in force.
     pub(crate) idle: IdlePolicy,
+    /// How long before a timed task is due it stops sleeping, in nanoseconds.
+    pub(crate) spin_window_ns: u64,
+    /// The roles that it helps while it has nothing to do.
+    pub(crate) lends: Vec<Lending>,
+    pub(crate) states: StateMakers,
     pub(crate) parker: Parker,
     pub(crate) cpus: std::sync::Arc<dyn CpuControl>,
     pub(crate) hooks: Hooks,
 }
 
+/// A role that a worker of another one lends to.
+#[derive(Debug)]
+pub(crate) struct Lending {
+    pub(crate) role: Arc<RoleState>,
+    /// The worker's place among those who lend to it.
+    pub(crate) place: usize,
+}
+
 /// Where new workers report their place, and the builder waits for it.
 #[derive(Debug, Default)]
 pub(crate) struct StartReports {
-    reports: Mutex<Vec<WorkerPlacement>>,
+    reports: Mutex<Vec<StartReport>>,
     reported: Condvar,
 }
 
+/// What a new worker says.
+#[derive(Debug)]
+pub(crate) struct StartReport {
+    pub(crate) placement: WorkerPlacement,
+    /// The message of a panic of a maker of states.
+    pub(crate) state_panic: Option<String>,
+}
+
 impl StartReports {
-    fn report(&self, placement: WorkerPlacement) {
-        self.reports.lock().push(placement);
+    fn report(&self, report: StartReport) {
+        self.reports.lock().push(report);
         self.reported.notify_all();
     }
 
     /// Waits for `workers` reports; returns them in the workers' order.
-    pub(crate) fn wait_for(&self, workers: usize) -> Vec<WorkerPlacement> {
+    pub(crate) fn wait_for(&self, workers: usize) -> Vec<StartReport> {
         let mut reports = self.reports.lock();
         while reports.len() < workers {
             self.reported.wait(&mut reports);
         }
         let mut reports = std::mem::take(&mut *reports);
-        reports.sort_by_key(|placement| placement.worker);
+        reports.sort_by_key(|report| report.placement.worker);
         reports
     }
 }
 
 impl Worker {
     /// The thread's life.
-    pub(crate) fn run(mut self, reports: &StartReports) {
+    pub(crate) fn run(self, reports: &StartReports) {
+        let (placement, mut watch) = self.take_place();
+        enter_domain(self.role.domain(), self.hooks.on_panic.clone());
+        enter_own_domain(self.state().domain);
+        become_worker(Some(CurrentWorker {
+            role: Arc::clone(&self.role),
+            place: self.place,
+            number: self.number,
+        }));
+        let state_panic = caught(|| state::make(&self.states, self.core))
+            .err()
+            .map(|payload| payload_text(&*payload).to_owned());
+        self.hooks.thread_starts(&placement);
+        reports.report(StartReport { placement: placement.clone(), state_panic });
+        while let Err(payload) = caught(|| self.work(&mut watch)) {
+            self.note_restart(payload_text(&*payload).to_owned());
+        }
+        self.end_local_futures();
+        self.hooks.thread_stops(&placement);
+        state::drop_all();
+        // What the thread's own destructors join they must not run in place: the role may be gone by then.
+        enter_domain(DomainId::NONE, None);
+        enter_own_domain(DomainId::NONE);
+        become_worker(None);
+        self.role.leave(self.state());
+    }
+
+    /// Pins the thread, and reads back what came of it.
+    fn take_place(&self) -> (WorkerPlacement, PinWatch) {
         let pinned = pin_this_thread(&*self.cpus, self.pin, self.core);
+        let sched_granted = set_class_of_this_thread(&*self.cpus, self.sched);
+        // Where it is refused, sleeps before timed tasks end later, within the spin window as a rule.
+        let _ = self.cpus.set_timer_slack(TIMER_SLACK);
+        self.state().place.start(&pinned);
+        let cpus = std::sync::Arc::clone(&self.cpus);
+        let watch = PinWatch::new(cpus, self.pin, self.core, &pinned);
         let placement = WorkerPlacement {
             role: self.role.role,
             worker: self.number,
             core: self.core,
             pin: pinned.outcome,
             mask: pinned.mask,
+            pins_lost: 0,
+            sched: self.sched,
+            sched_granted,
             idle: self.idle,
             last_cpu: pinned.cpu,
         };
-        self.note_cpu(pinned.cpu);
-        enter_domain(self.role.domain, self.hooks.on_panic.clone());
-        become_worker(CurrentWorker { executor: self.role.executor, role: self.role.index });
-        tell(self.hooks.on_thread_start.as_ref(), &placement);
-        reports.report(placement.clone());
-        self.work();
-        tell(self.hooks.on_thread_stop.as_ref(), &placement);
-        // What the thread's own destructors join they must not run in place: the role may be gone by then.
-        enter_domain(DomainId::NONE, None);
-        self.role.leave(self.state());
+        (placement, watch)
     }
 
     fn state(&self) -> &WorkerState {
         &self.role.workers[self.place]
     }
 
-    fn note_cpu(&self, cpu: Option<usize>) {
-        self.state().last_cpu.set(cpu.map_or(0, |cpu| cpu as u64 + 1));
-    }
-
-    fn work(&mut self) {
-        let mut idle = Idle::new(self.idle);
-        let mut first = Source::Ring;
-        loop {
-            let is_closed = match self.role.channel.take(first) {
-                Pop::Item((task, source)) => {
-                    self.state().counters.begin_busy();
-                    self.run_task(task, source);
-                    first = source.other();
-                    idle.reset();
-                    continue;
-                }
-                Pop::Closed => true,
-                Pop::Empty => false,
-            };
-            self.state().counters.end_busy();
-            if is_closed && self.role.may_leave() {
-                return;
-            }
-            if idle.step() == IdleStep::Sleep {
-                self.sleep();
-            }
-        }
-    }
-
-    fn run_task(&self, task: Runnable, source: Source) {
+    /// The loop has panicked. No task can bring that about; the system's interface or a defect of this crate can. What was
+    /// queued is where it was.
+    fn note_restart(&self, message: String) {
         let state = self.state();
-        let permission = self.role.begin_task(state, source);
-        let outcome = match permission {
-            Permission::Run => task.run(),
-            Permission::Cancel => task.cancel(),
-        };
-        state.counters.count(&outcome);
-        let is_over = match outcome {
-            RunOutcome::Suspended => false,
-            RunOutcome::Yielded(again) => match self.role.channel.requeue(again) {
-                Ok(()) => false,
-                // The role has been cancelled meanwhile.
-                Err(again) => {
-                    state.counters.count(&again.cancel());
-                    true
-                }
-            },
-            // A stale entry's task was run by a handle that waited for it.
-            RunOutcome::Cancelled
-            | RunOutcome::Expired
-            | RunOutcome::Finished
-            | RunOutcome::Panicked
-            | RunOutcome::Stale => true,
-        };
-        if permission == Permission::Run {
-            state.end_task();
-        }
-        if is_over {
-            self.role.task_is_over();
-        }
+        state.running.end();
+        state.end_task();
+        state.counters.end_busy();
+        let (role, worker, core) = (self.role.role, self.number, self.core);
+        self.hooks.report(&Event::WorkerRestarted { role, worker, core, message });
     }
 
-    fn sleep(&self) {
-        let counters = &self.state().counters;
-        self.note_cpu(self.cpus.current_cpu());
-        let slept = self.role.channel.sleep(self.place, &self.parker, || {
-            let must_look = self.role.may_leave();
-            if !must_look {
-                counters.parks.add_owned(1);
+    fn work(&self, watch: &mut PinWatch) {
+        let mut idle = Idle::new(self.idle);
+        let mut turns = Turns::new();
+        let mut timed_ended = false;
+        loop {
+            self.check_place(watch);
+            let timed = self.timed_step();
+            let mut found = timed == TimedStep::Ran;
+            if let Some((queued, origin)) = self.role.channel.take(self.place, &mut turns) {
+                self.run_queued(queued, origin);
+                found = true;
             }
-            must_look
-        });
-        if slept {
-            counters.wakes.add_owned(1);
+            if found || self.run_lent() {
+                idle.reset();
+                continue;
+            }
+            self.state().counters.end_busy();
+            if self.role.is_closing() {
+                if !mem::replace(&mut timed_ended, true) {
+                    self.end_timed_tasks();
+                }
+                if self.role.may_leave(self.place) {
+                    return;
+                }
+            }
+            if idle.step() == IdleStep::Sleep && timed != TimedStep::Soon {
+                self.sleep(watch);
+            }
         }
-    }
-}
-
-/// Calls a hook. It is foreign code: its panic ends here.
-fn tell(hook: Option<&ThreadHook>, placement: &WorkerPlacement) {
-    if let Some(hook) = hook {
-        contained(|| hook(placement));
     }
 }

@@ -72,6 +72,12 @@ proptest! {
     fn a_role_list_reads_back_as_the_same_plan(plan in any_plan()) {
         prop_assert_eq!(RolePlan::parse(&plan.to_string()), Ok(plan));
     }
+
+    #[cfg(feature = "config")]
+    #[test]
+    fn toml_reads_back_as_the_same_plan(plan in any_plan()) {
+        prop_assert_eq!(RolePlan::from_toml(&plan.to_toml()), Ok(plan));
+    }
 }
 
 #[test]

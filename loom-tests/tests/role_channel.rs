@@ -4,33 +4,31 @@
 
 use std::task::Waker;
 
-use amp_executor::model::{Channel, Pop, PushError, Ring, Source};
+use amp_executor::model::{Channel, LaneId, PushError, Ring, Turns};
 use executor_common::sync::{Arc, thread};
-use executor_common::{Parker, Ticket};
+use executor_common::{Parker, Priority, Ticket};
 use loom_tests::check;
+
+const NORMAL: LaneId = LaneId::shared(Priority::Normal);
 
 /// Takes what it can get.
 fn drain<T>(ring: &Ring<T>) -> usize {
-    std::iter::from_fn(|| match ring.pop() {
-        Pop::Item(item) => Some(item),
-        Pop::Empty | Pop::Closed => None,
-    })
-    .count()
+    std::iter::from_fn(|| ring.pop()).count()
 }
 
 /// A worker: takes `wanted` items, and sleeps where there is none. Ends early where none will come.
 fn consume(channel: &Channel<usize>, worker: usize, parker: &Parker, wanted: usize) -> usize {
-    let (mut taken, mut first) = (0, Source::Ring);
+    let (mut taken, mut turns) = (0, Turns::new());
     while taken < wanted {
-        match channel.take(first) {
-            Pop::Item((_, source)) => {
-                channel.after_take(source);
-                first = source.other();
+        match channel.take(worker, &mut turns) {
+            Some((_, origin)) => {
+                channel.after_take(origin);
                 taken += 1;
             }
-            Pop::Closed => break,
-            Pop::Empty => {
-                channel.sleep(worker, parker, || channel.ring().is_drained());
+            None if channel.is_drained(worker) => break,
+            None => {
+                let drained = || channel.is_drained(worker);
+                channel.sleep(worker, parker, None, std::iter::empty(), drained);
             }
         }
     }
@@ -43,21 +41,21 @@ fn push_blocking(channel: &Channel<usize>, item: usize) -> bool {
     let waker = Waker::from(parker.unparker());
     let mut ticket = Ticket::default();
     let admitted = loop {
-        channel.room().register(&mut ticket, &waker);
-        match channel.push(item) {
+        channel.lane(NORMAL).room().register(&mut ticket, &waker);
+        match channel.push(NORMAL, item) {
             Ok(()) => break true,
             Err(PushError::Closed(_)) => break false,
             Err(PushError::Full(_)) => parker.park(),
         }
     };
-    channel.leave_room(&mut ticket, admitted);
+    channel.lane(NORMAL).leave_room(&mut ticket, admitted);
     admitted
 }
 
 /// A channel for one worker.
 fn channel(capacity: usize) -> (Arc<Channel<usize>>, Parker) {
     let parker = Parker::new();
-    (Arc::new(Channel::new(capacity, [parker.unparker()])), parker)
+    (Arc::new(Channel::new(capacity, [parker.unparker()], [])), parker)
 }
 
 #[test]
@@ -108,8 +106,8 @@ fn one_producer_s_items_come_in_order() {
         let mut taken = Vec::new();
         while taken.len() < 2 {
             match ring.pop() {
-                Pop::Item(item) => taken.push(item),
-                Pop::Empty | Pop::Closed => thread::yield_now(),
+                Some(item) => taken.push(item),
+                None => thread::yield_now(),
             }
         }
         assert_eq!(taken, [1, 2]);
@@ -135,9 +133,9 @@ fn no_push_succeeds_after_close_and_none_before_it_is_lost() {
         let mut taken = 0;
         loop {
             match ring.pop() {
-                Pop::Item(_) => taken += 1,
-                Pop::Closed => break,
-                Pop::Empty => thread::yield_now(),
+                Some(_) => taken += 1,
+                None if ring.is_drained() => break,
+                None => thread::yield_now(),
             }
         }
         assert_eq!(taken, usize::from(producing.join().unwrap()));
@@ -151,7 +149,7 @@ fn a_push_reaches_a_worker_that_lies_down() {
         let (channel, parker) = channel(1);
         let producing = {
             let channel = Arc::clone(&channel);
-            thread::spawn(move || channel.push(1).unwrap())
+            thread::spawn(move || channel.push(NORMAL, 1).unwrap())
         };
         assert_eq!(consume(&channel, 0, &parker, 1), 1);
         producing.join().unwrap();
@@ -164,7 +162,7 @@ fn a_woken_future_reaches_a_worker_that_lies_down() {
         let (channel, parker) = channel(1);
         let waking = {
             let channel = Arc::clone(&channel);
-            thread::spawn(move || channel.push_woken(1).unwrap())
+            thread::spawn(move || channel.push_woken(NORMAL, 1).unwrap())
         };
         assert_eq!(consume(&channel, 0, &parker, 1), 1);
         waking.join().unwrap();
@@ -178,8 +176,8 @@ fn two_pushes_reach_one_worker() {
         let producing = {
             let channel = Arc::clone(&channel);
             thread::spawn(move || {
-                channel.push(1).unwrap();
-                channel.push_woken(2).unwrap();
+                channel.push(NORMAL, 1).unwrap();
+                channel.push_woken(NORMAL, 2).unwrap();
             })
         };
         assert_eq!(consume(&channel, 0, &parker, 2), 2);
@@ -193,7 +191,7 @@ fn two_producers_reach_one_worker() {
         let (channel, parker) = channel(2);
         let producing = [1, 2].map(|item| {
             let channel = Arc::clone(&channel);
-            thread::spawn(move || channel.push(item).unwrap())
+            thread::spawn(move || channel.push(NORMAL, item).unwrap())
         });
         assert_eq!(consume(&channel, 0, &parker, 2), 2);
         for each in producing {
@@ -207,7 +205,7 @@ fn a_worker_that_takes_one_of_two_items_wakes_the_other_worker() {
     check("channel: two items, two workers", || {
         let parkers = [Parker::new(), Parker::new()];
         let unparkers = parkers.each_ref().map(Parker::unparker);
-        let channel = Arc::new(Channel::new(2, unparkers));
+        let channel = Arc::new(Channel::new(2, unparkers, []));
         let [mine, theirs] = parkers;
         // The second place is filled and its worker woken while the first is not: that worker finds nothing. The
         // wake-up for the first item then stands for both, and each worker is held by what it takes.
@@ -215,7 +213,8 @@ fn a_worker_that_takes_one_of_two_items_wakes_the_other_worker() {
             let channel = Arc::clone(&channel);
             thread::spawn(move || {
                 let filling = Arc::clone(&channel);
-                let made = channel.push_with(1, move |item| (item, filling.push(2).is_ok()));
+                let made = channel
+                    .push_with(NORMAL, 1, move |item| (item, filling.push(NORMAL, 2).is_ok()));
                 assert!(made.unwrap());
             })
         };
@@ -246,7 +245,7 @@ fn close_ends_a_worker_that_lies_down() {
 fn a_blocked_spawner_gets_the_room_that_a_worker_makes() {
     check("channel: full, blocked spawner", || {
         let (channel, parker) = channel(1);
-        channel.push(0).unwrap();
+        channel.push(NORMAL, 0).unwrap();
         let spawning = {
             let channel = Arc::clone(&channel);
             thread::spawn(move || assert!(push_blocking(&channel, 1)))
@@ -260,13 +259,13 @@ fn a_blocked_spawner_gets_the_room_that_a_worker_makes() {
 fn close_releases_a_blocked_spawner() {
     check("channel: close against blocked spawner", || {
         let (channel, _parker) = channel(1);
-        channel.push(0).unwrap();
+        channel.push(NORMAL, 0).unwrap();
         let spawning = {
             let channel = Arc::clone(&channel);
             thread::spawn(move || push_blocking(&channel, 1))
         };
         channel.close();
         assert!(!spawning.join().unwrap());
-        assert_eq!(drain(channel.ring()), 1);
+        assert_eq!(drain(channel.lane(NORMAL).ring()), 1);
     });
 }

@@ -27,12 +27,15 @@
 //! * At most `capacity` positions are claimed and not released.
 //! * `close` and push change the same word, so that they have an order: after `close` has returned, no push
 //!   succeeds.
-//! * [`Pop::Closed`] means that every push that ever succeeded has been claimed by a pop.
+//! * [`Ring::is_drained`] means that every push that ever succeeded has been claimed by a pop, and that no other will
+//!   succeed.
+//! * A consumer that finds nothing has read nothing but `head` and a stamp: it does not take the line of `tail` away from
+//!   the producers by spinning.
 //!
 //! # Nobody waits for a peer
 //!
 //! A producer can be interrupted between claim and publication, a consumer between claim and release. Others do
-//! not spin meanwhile. A pop that finds the oldest position unpublished reports [`Pop::Empty`], and a push that
+//! not spin meanwhile. A pop that finds the oldest position unpublished reports nothing, and a push that
 //! finds its slot unreleased reports [`PushError::Full`], as if the other one had not begun (had not ended). Who goes
 //! to sleep on such an answer is woken all the same: publication and release are followed by a fence and a
 //! look for sleepers (`sleepers.rs`, `executor_common::WaitQueue`), and whoever is not seen in the ring has
@@ -66,18 +69,6 @@ struct Slot<T> {
 unsafe impl<T: Send> Send for Ring<T> {}
 // SAFETY: as for `Send`. No reference to a `T` is ever handed out, so that `T: Sync` is not needed.
 unsafe impl<T: Send> Sync for Ring<T> {}
-
-/// What a pop found.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Pop<T> {
-    /// The oldest value.
-    Item(T),
-    /// Nothing that is ready.
-    Empty,
-    /// Nothing, and nothing will come.
-    Closed,
-}
 
 /// Why a push was refused. What was to be pushed comes back.
 #[derive(Debug, PartialEq, Eq)]
@@ -207,8 +198,9 @@ impl<T> Ring<T> {
         Ok(result)
     }
 
-    /// Takes the oldest value.
-    pub fn pop(&self) -> Pop<T> {
+    /// Takes the oldest value. `None` also while it is not published yet.
+    #[inline]
+    pub fn pop(&self) -> Option<T> {
         // Ordering: Relaxed, as in `push_with`.
         let mut head = self.head.load(Ordering::Relaxed);
         let slot = loop {
@@ -229,12 +221,7 @@ impl<T> Ring<T> {
                         Err(current) => head = current,
                     }
                 }
-                behind if behind < 0 => {
-                    // Ordering: Relaxed. A tail that carries the mark is the last one there will be, and
-                    // `head` cannot have gone beyond it, so that equality is final.
-                    let tail = self.tail.load(Ordering::Relaxed);
-                    return if tail == head | self.mark { Pop::Closed } else { Pop::Empty };
-                }
+                behind if behind < 0 => return None,
                 // Ordering: as for the first load.
                 _ => head = self.head.load(Ordering::Relaxed),
             }
@@ -247,13 +234,15 @@ impl<T> Ring<T> {
         // Ordering: Release pairs with the Acquire in `push_with`; without it the next lap's producer could write
         // the cell while it is still being read.
         slot.stamp.store(head.wrapping_add(self.one_lap()), Ordering::Release);
-        Pop::Item(value)
+        Some(value)
     }
 
     /// Lets no push succeed any more. True for the first call.
     pub fn close(&self) -> bool {
-        // Ordering: Relaxed. The order of close and push is the order of their changes to this one word.
-        self.tail.fetch_or(self.mark, Ordering::Relaxed) & self.mark == 0
+        // Ordering: the order of close and push is the order of their changes to this one word, for which Relaxed would do.
+        // Release pairs with the Acquire in `is_drained`: who finds the ring at its end also finds what came before the close, such
+        // as the role's flag; a worker that did not would look again and again.
+        self.tail.fetch_or(self.mark, Ordering::Release) & self.mark == 0
     }
 
     /// Whether [`Ring::close`] has been called.
@@ -262,11 +251,13 @@ impl<T> Ring<T> {
         self.tail.load(Ordering::Relaxed) & self.mark != 0
     }
 
-    /// Whether a pop would report [`Pop::Closed`].
+    /// Whether the ring is closed and empty for good.
     pub fn is_drained(&self) -> bool {
-        // Ordering: Relaxed for both, as in `pop`.
+        // Ordering: Relaxed for `head`. A tail that carries the mark is the last one there will be, and `head` cannot go
+        // beyond it, so that equality is final. Acquire: see `close`. (A push that succeeded before the close and changed the
+        // word after it would break the chain; there is none.)
         let head = self.head.load(Ordering::Relaxed);
-        self.tail.load(Ordering::Relaxed) == head | self.mark
+        self.tail.load(Ordering::Acquire) == head | self.mark
     }
 
     /// Whether a pop would find a value.
@@ -322,7 +313,7 @@ impl<T> Ring<T> {
 
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
-        while let Pop::Item(value) = self.pop() {
+        while let Some(value) = self.pop() {
             drop(value);
         }
     }

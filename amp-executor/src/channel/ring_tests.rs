@@ -23,10 +23,10 @@ fn the_capacity_is_exact() {
             assert_eq!(ring.push(99), Err(PushError::Full(99)), "capacity {capacity}, lap {lap}");
             for value in 0..capacity {
                 assert!(ring.is_ready());
-                assert_eq!(ring.pop(), Pop::Item(value));
+                assert_eq!(ring.pop(), Some(value));
             }
             assert!(!ring.is_ready());
-            assert_eq!(ring.pop(), Pop::Empty);
+            assert_eq!(ring.pop(), None);
             assert!(ring.is_empty());
         }
         assert_eq!(ring.pushed(), 5 * capacity as u64);
@@ -43,9 +43,9 @@ fn a_closed_ring_gives_what_it_has_and_takes_nothing() {
     assert_eq!(ring.push(2), Err(PushError::Closed(2)));
     assert_eq!(ring.probe(), Err(PushError::Closed(())));
     assert_eq!(ring.len(), 1);
-    assert_eq!(ring.pop(), Pop::Item(1));
+    assert_eq!(ring.pop(), Some(1));
     assert!(ring.is_drained());
-    assert_eq!(ring.pop(), Pop::Closed);
+    assert_eq!(ring.pop(), None);
     assert_eq!(ring.pushed(), 1);
 }
 
@@ -56,10 +56,10 @@ fn closing_works_at_every_index() {
             let ring = Ring::new(capacity);
             for value in 0..offset {
                 ring.push(value).unwrap();
-                assert_eq!(ring.pop(), Pop::Item(value));
+                assert_eq!(ring.pop(), Some(value));
             }
             ring.close();
-            assert_eq!(ring.pop(), Pop::Closed, "capacity {capacity}, offset {offset}");
+            assert!(ring.is_drained(), "capacity {capacity}, offset {offset}");
         }
     }
 }
@@ -70,7 +70,7 @@ fn making_happens_only_where_there_is_room() {
     assert_eq!(ring.push_with(5, |n| (n, n * 2)), Ok(10));
     let refused: Result<(), _> = ring.push_with(6, |_| unreachable!());
     assert_eq!(refused, Err(PushError::Full(6)));
-    assert_eq!(ring.pop(), Pop::Item(5));
+    assert_eq!(ring.pop(), Some(5));
 }
 
 /// Positions keep their order where the lap runs over the end of the word.
@@ -90,9 +90,9 @@ fn laps_wrap_around() {
             }
             assert_eq!(ring.push(9), Err(PushError::Full(9)));
             for value in 0..capacity {
-                assert_eq!(ring.pop(), Pop::Item(value));
+                assert_eq!(ring.pop(), Some(value));
             }
-            assert_eq!(ring.pop(), Pop::Empty);
+            assert_eq!(ring.pop(), None);
         }
     }
 }
@@ -112,7 +112,7 @@ fn what_is_left_is_dropped_once() {
     for _ in 0..3 {
         assert!(ring.push(CountsDrops(&drops)).is_ok());
     }
-    assert!(matches!(ring.pop(), Pop::Item(_)));
+    assert!(ring.pop().is_some());
     assert_eq!(drops.load(Ordering::Relaxed), 1);
     drop(ring);
     assert_eq!(drops.load(Ordering::Relaxed), 3);
@@ -149,9 +149,9 @@ fn many_threads_lose_nothing_and_keep_each_producers_order() {
                     let mut got = Vec::new();
                     loop {
                         match ring.pop() {
-                            Pop::Item(value) => got.push(value),
-                            Pop::Empty => thread::yield_now(),
-                            Pop::Closed => return got,
+                            Some(value) => got.push(value),
+                            None if ring.is_drained() => return got,
+                            None => thread::yield_now(),
                         }
                     }
                 })
@@ -199,8 +199,8 @@ fn close_and_push_have_an_order() {
         ring.close();
         was_closed.store(true, Ordering::SeqCst);
         let pushed = producer.join().unwrap();
-        assert_eq!(ring.pop(), if pushed { Pop::Item(1) } else { Pop::Closed });
-        assert_eq!(ring.pop(), Pop::Closed);
+        assert_eq!(ring.pop(), pushed.then_some(1));
+        assert!(ring.is_drained());
     }
 }
 
@@ -223,7 +223,7 @@ proptest! {
                 };
                 prop_assert_eq!(ring.push(number), expected);
             } else {
-                let expected = model.pop_front().map_or(Pop::Empty, Pop::Item);
+                let expected = model.pop_front();
                 prop_assert_eq!(ring.pop(), expected);
             }
             prop_assert_eq!(ring.len(), model.len());

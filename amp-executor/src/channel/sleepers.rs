@@ -1,21 +1,24 @@
-//! Which of a role's workers sleep, and who wakes them.
+//! Which workers sleep, and who wakes them.
 //!
 //! # The protocol
 //!
 //! | thread | events, in program order |
 //! |---|---|
-//! | producer | **P1** publish (a stamp in the ring, or the length of the woken queue) · **P2** SeqCst fence · **P3** read `count` · if it is above zero: **P4** take one worker out under the lock, then unpark it |
-//! | worker | **W1** enter the list under the lock, which raises `count` · **W2** SeqCst fence · **W3** look at ring, woken queue and reasons to leave · **W4** park; or, having found something, leave the list |
+//! | producer | **P1** publish (a stamp in a ring, the length of a woken queue, a due time) · **P2** fast fence · **P3** read `count` · if it is above zero: **P4** take one worker out under the lock, then unpark it |
+//! | worker | **W1** enter the list under the lock, which raises `count` · **W2** slow fence · **W3** look at everything that may wait for it, and at reasons to leave · **W4** park unless something was found · **W5** leave the list |
+//!
+//! The fences are those of `sync::asymmetric`: the worker, which is about to sleep, pays for both. A producer that finds
+//! everybody awake has paid for a load.
 //!
 //! # No wake-up is lost
 //!
 //! Claim: when a published item stays unseen by a worker's W3, somebody is awake, or will be woken, that looks
 //! after the publication.
 //!
-//! 1. P2 and W2 are SeqCst fences and have an order. If P2 comes first, W3 sees what P1 published. If W2 comes
+//! 1. P2 and W2 have an order, as two SeqCst fences have. If P2 comes first, W3 sees what P1 published. If W2 comes
 //!    first, P3 sees the `count` that W1 raised, unless the worker has been taken out since, in which case it has
 //!    been woken.
-//! 2. The ring is looked at from its head. If W3 finds the slot at the head unpublished while a later one is
+//! 2. A ring is looked at from its head. If W3 finds the slot at the head unpublished while a later one is
 //!    full, the producer of the former has its P2 after W2, by 1, and wakes.
 //! 3. If P3 sees a `count` above zero and P4 finds the list empty, every worker that was in it had been taken out
 //!    before, under the lock. Any of them that goes to sleep again enters the list after P4, and the lock makes
@@ -24,21 +27,26 @@
 //!    W3 had found another. Therefore a worker that takes an item, and still sees work and sleepers, wakes the
 //!    next (`Channel::after_take`). It entered and left the list under the same lock as the waker, so it
 //!    sees the item that it was woken for.
+//! 5. An item that only one worker may take (its own lane, its timed tasks) wakes that worker, or finds it out of the
+//!    list; then 1 and 3 hold for that worker alone.
 //!
 //! # One wake-up costs one wake-up
 //!
 //! The waker takes the worker out of the list. A second producer finds the list empty and wakes nobody: a burst
 //! of pushes to one sleeping worker costs one system call.
 //!
-//! A worker in the list has no token in its parker, and a worker that was taken out has one, or is about to get
-//! it. A worker that wants to leave the list and is not in it any more therefore takes the token by parking,
-//! so that no token survives into the next sleep.
+//! A worker can be in more than one list, of its own role and of those that it lends to, and be taken out of two; or be
+//! taken out just when its sleep ends by itself. Then a token may survive in its parker, and its next sleep ends at once.
+//! That costs one useless look.
+
+use std::time::Instant;
 
 use executor_common::sync::Mutex;
-use executor_common::sync::atomic::{AtomicUsize, Ordering, fence};
+use executor_common::sync::asymmetric::Fences;
+use executor_common::sync::atomic::{AtomicUsize, Ordering};
 use executor_common::{Parker, Unparker};
 
-/// The sleeping workers of one role.
+/// Workers that sleep, of those that a list was made for.
 #[derive(Debug)]
 pub struct Sleepers {
     /// How many are in the list: what a producer reads without the lock.
@@ -49,49 +57,45 @@ pub struct Sleepers {
 }
 
 impl Sleepers {
-    /// Nobody sleeps. `unparkers` are those of the role's workers, in their order.
+    /// Nobody sleeps. A worker's number is its place among `unparkers`.
     pub fn new(unparkers: impl IntoIterator<Item = Unparker>) -> Self {
         let unparkers: Box<[_]> = unparkers.into_iter().collect();
         let list = Mutex::new(Vec::with_capacity(unparkers.len()));
         Self { count: AtomicUsize::new(0), list, unparkers }
     }
 
-    /// Sleeps as worker number `worker` with its `parker`, unless `found` sees a reason not to. True if it slept.
-    pub fn sleep(&self, worker: usize, parker: &Parker, found: impl FnOnce() -> bool) -> bool {
-        self.enter(worker);
-        // Ordering: W2, pairs with the fence in `wake_one`. Without it `found` and the producer's look at
-        // `count` could both miss, and the worker would sleep beside work.
-        fence(Ordering::SeqCst);
-        if found() {
-            if !self.leave(worker) {
-                parker.park();
-            }
-            return false;
-        }
-        parker.park();
-        true
+    /// Whether somebody sleeps, as far as can be seen.
+    #[inline]
+    pub fn anybody(&self) -> bool {
+        // Ordering: Relaxed; P3 has a fence before it, and a worker that passes a wake-up on has the lock
+        // before it (point 4).
+        self.count.load(Ordering::Relaxed) > 0
     }
 
-    /// Something has been published: wakes one sleeper, if there is one.
-    pub fn wake_one(&self) {
-        // Ordering: P2, pairs with the fence in `sleep`.
-        fence(Ordering::SeqCst);
+    /// Wakes one, if there is one. False if there was none. The caller has the fence P2 behind it.
+    pub fn wake_one(&self) -> bool {
+        self.anybody() && self.wake_by(|list| list.pop())
+    }
+
+    /// Wakes `worker` if it sleeps. The caller has the fence P2 behind it.
+    pub fn wake(&self, worker: usize) {
         if self.anybody() {
-            self.take_one_out();
+            self.wake_by(|list| take_out(list, worker));
         }
     }
 
     #[cold]
-    fn take_one_out(&self) {
+    fn wake_by(&self, choose: impl FnOnce(&mut Vec<usize>) -> Option<usize>) -> bool {
         let worker = {
             let mut list = self.list.lock();
-            let worker = list.pop();
+            let worker = choose(&mut list);
             self.set_count(&list);
             worker
         };
         if let Some(worker) = worker {
             self.unparkers[worker].unpark();
         }
+        worker.is_some()
     }
 
     /// A reason to leave has come up: wakes everybody. The reason is visible to whoever enters later, by the
@@ -108,13 +112,6 @@ impl Sleepers {
         }
     }
 
-    /// Whether somebody sleeps, as far as can be seen.
-    pub fn anybody(&self) -> bool {
-        // Ordering: Relaxed; P3 has a fence before it, and a worker that passes a wake-up on has the lock
-        // before it (point 4).
-        self.count.load(Ordering::Relaxed) > 0
-    }
-
     fn enter(&self, worker: usize) {
         let mut list = self.list.lock();
         debug_assert!(!list.contains(&worker), "worker {worker} sleeps twice");
@@ -122,21 +119,62 @@ impl Sleepers {
         self.set_count(&list);
     }
 
-    /// False if a waker has taken the worker out.
-    fn leave(&self, worker: usize) -> bool {
+    fn leave(&self, worker: usize) {
         let mut list = self.list.lock();
-        let place = list.iter().position(|other| *other == worker);
-        if let Some(place) = place {
-            list.swap_remove(place);
-            self.set_count(&list);
-        }
-        place.is_some()
+        take_out(&mut list, worker);
+        self.set_count(&list);
     }
 
     fn set_count(&self, list: &[usize]) {
         // Ordering: Relaxed; W2 orders a raise before W3, and a decrease needs no order: who reads too much
         // takes the lock for nothing.
         self.count.store(list.len(), Ordering::Relaxed);
+    }
+}
+
+fn take_out(list: &mut Vec<usize>, worker: usize) -> Option<usize> {
+    let place = list.iter().position(|other| *other == worker)?;
+    Some(list.swap_remove(place))
+}
+
+/// A worker's sleep.
+#[derive(Debug)]
+pub(super) struct Sleep<'a> {
+    /// The worker's own.
+    pub(super) parker: &'a Parker,
+    /// Those of the channel.
+    pub(super) fences: Fences,
+    /// It sleeps no longer than until then.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Sleep<'_> {
+    /// Sleeps, known in each of `lists` by its number there, until it is woken, unless `found` sees a reason not to. True if
+    /// it slept.
+    pub(super) fn sleep<'l>(
+        &self,
+        lists: impl Iterator<Item = (&'l Sleepers, usize)> + Clone,
+        found: impl FnOnce() -> bool,
+    ) -> bool {
+        for (list, worker) in lists.clone() {
+            list.enter(worker);
+        }
+        // Ordering: W2, pairs with the fence of a producer. Without it `found` and the producer's look at
+        // `count` could both miss, and the worker would sleep beside work.
+        self.fences.slow();
+        let sleeps = !found();
+        if sleeps {
+            match self.deadline {
+                None => self.parker.park(),
+                Some(deadline) => {
+                    self.parker.park_until(deadline);
+                }
+            }
+        }
+        for (list, worker) in lists {
+            list.leave(worker);
+        }
+        sleeps
     }
 }
 
@@ -150,24 +188,35 @@ mod tests {
         let parker = Parker::new();
         let sleepers = Sleepers::new([parker.unparker()]);
         sleepers.enter(0);
-        sleepers.wake_one();
-        sleepers.wake_one();
+        assert!(sleepers.wake_one());
+        assert!(!sleepers.wake_one());
         assert!(!sleepers.anybody());
         assert!(parker.park_timeout(Duration::ZERO));
         assert!(!parker.park_timeout(Duration::ZERO));
     }
 
     #[test]
-    fn a_worker_that_finds_work_leaves_no_token_behind() {
+    fn one_worker_is_woken_and_the_others_sleep_on() {
+        let parkers = [Parker::new(), Parker::new(), Parker::new()];
+        let sleepers = Sleepers::new(parkers.iter().map(Parker::unparker));
+        (0..3).for_each(|worker| sleepers.enter(worker));
+        sleepers.wake(1);
+        let woken = |worker: usize| parkers[worker].park_timeout(Duration::ZERO);
+        assert_eq!([woken(0), woken(1), woken(2)], [false, true, false]);
+        sleepers.wake(1);
+        assert!(!woken(1), "it does not sleep any more");
+    }
+
+    #[test]
+    fn a_sleep_that_ends_by_itself_leaves_all_lists() {
         let parker = Parker::new();
-        let sleepers = Sleepers::new([parker.unparker()]);
-        // The producer comes between the worker's entry and its look.
-        let slept = sleepers.sleep(0, &parker, || {
-            sleepers.wake_one();
-            true
-        });
-        assert!(!slept && !sleepers.anybody());
-        assert!(!parker.park_timeout(Duration::ZERO));
+        let lists = [(); 2].map(|()| Sleepers::new([parker.unparker()]));
+        let sleep =
+            Sleep { parker: &parker, fences: Fences::new(), deadline: Some(Instant::now()) };
+        assert!(sleep.sleep(lists.iter().map(|list| (list, 0)), || false));
+        assert!(!lists.iter().any(Sleepers::anybody));
+        assert!(!sleep.sleep(lists.iter().map(|list| (list, 0)), || true));
+        assert!(!lists.iter().any(Sleepers::anybody));
     }
 
     #[test]

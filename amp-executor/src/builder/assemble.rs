@@ -1,0 +1,173 @@
+//! Makes everything but the threads.
+
+use std::time::Instant;
+
+use executor_common::cpu::default_parallelism;
+use executor_common::sync::Arc;
+use executor_common::{DomainId, Parker, Role};
+
+use super::{AmpBuilder, BuildError};
+use crate::deadlock::WaitGraph;
+use crate::idle::IdlePolicy;
+use crate::pin::PinPolicy;
+use crate::plan::{RoleConfig, RolePlan};
+use crate::role::{RoleParts, RoleState};
+use crate::shared::Shared;
+use crate::state::StateMakers;
+use crate::worker::{Lending, Worker};
+
+/// Checks what the builder was told, and makes the roles and what each worker's thread is given.
+pub(super) fn assemble(
+    builder: &AmpBuilder,
+    plan: &RolePlan,
+) -> Result<(Arc<Shared>, Vec<Worker>), BuildError> {
+    check_cores(builder, plan)?;
+    check_states(builder, plan)?;
+    let shutdown_order = shutdown_order(builder, plan)?;
+    let roles: Vec<_> = plan.roles().collect();
+    let parkers = parkers(&roles);
+    let (executor, epoch) = (DomainId::unique(), Instant::now());
+    let mut states: Vec<Arc<RoleState>> = Vec::new();
+    let mut first_worker = 0;
+    for (index, config) in roles.iter().enumerate() {
+        let lenders = roles.iter().zip(&parkers).filter(|(other, _)| lends(other, config));
+        let lenders = lenders.flat_map(|(_, parkers)| parkers);
+        let parts = RoleParts {
+            role: config.role(),
+            index,
+            executor,
+            first_worker,
+            capacity: config.channel_capacity(),
+            cores: config.core_set().iter().collect(),
+            unparkers: parkers[index].iter().map(|(_, parker)| parker.unparker()).collect(),
+            lenders: lenders.map(|(number, parker)| (*number, parker.unparker())).collect(),
+            state_types: makers(builder, config.role()).types(),
+            epoch,
+            measures_delays: builder.measures_delays,
+            on_panic: builder.hooks.on_panic.clone(),
+        };
+        first_worker += config.core_set().len();
+        states.push(Arc::new(RoleState::new(parts)));
+    }
+    let is_crowded = first_worker > default_parallelism();
+    let mut workers = Vec::new();
+    for ((index, config), parkers) in roles.iter().enumerate().zip(parkers) {
+        for (place, (core, (number, parker))) in config.core_set().iter().zip(parkers).enumerate() {
+            let is_shared = plan.is_core_shared(config.role(), core);
+            let spin_window = config.timed_spin_window().as_nanos() as u64;
+            workers.push(Worker {
+                role: Arc::clone(&states[index]),
+                place,
+                number,
+                core,
+                pin: builder.pin,
+                sched: config.sched_class(),
+                idle: idle_in_force(config.idle_policy(), is_shared, is_crowded),
+                spin_window_ns: if is_shared { 0 } else { spin_window },
+                lends: lendings(&roles, &states, index, place),
+                states: makers(builder, config.role()),
+                parker,
+                cpus: std::sync::Arc::clone(&builder.cpus),
+                hooks: builder.hooks.clone(),
+            });
+        }
+    }
+    let waits = WaitGraph::new(workers.iter().map(|worker| worker.role.index));
+    let shared = Shared { executor, roles: states.into(), shutdown_order, waits, epoch };
+    Ok((Arc::new(shared), workers))
+}
+
+/// The number and the parker of each worker, by role.
+fn parkers(roles: &[&RoleConfig]) -> Vec<Vec<(usize, Parker)>> {
+    let mut number = 0..;
+    let mut of_role = |config: &&RoleConfig| {
+        let workers = number.by_ref().take(config.core_set().len());
+        workers.map(|number| (number, Parker::new())).collect()
+    };
+    roles.iter().map(&mut of_role).collect()
+}
+
+/// What a worker may do while it has nothing to do. On a core that two roles share it parks; and where there are more workers
+/// than CPUs for them, quota included, nobody spins for ever.
+fn idle_in_force(asked: IdlePolicy, is_shared: bool, is_crowded: bool) -> IdlePolicy {
+    match asked {
+        _ if is_shared => IdlePolicy::Park,
+        IdlePolicy::Spin if is_crowded => IdlePolicy::Backoff,
+        asked => asked,
+    }
+}
+
+fn lends(lender: &RoleConfig, borrower: &RoleConfig) -> bool {
+    lender.lends_to().contains(&borrower.role())
+}
+
+/// The roles that a worker lends to, and its places among their lenders, which stand there in the order of declaration.
+fn lendings(
+    roles: &[&RoleConfig],
+    states: &[Arc<RoleState>],
+    lender: usize,
+    place: usize,
+) -> Vec<Lending> {
+    let to = |role: &Role| {
+        let borrower = roles.iter().position(|config| config.role() == *role)?;
+        let before = roles[..lender].iter().filter(|other| lends(other, roles[borrower]));
+        let before: usize = before.map(|other| other.core_set().len()).sum();
+        Some(Lending { role: Arc::clone(&states[borrower]), place: before + place })
+    };
+    roles[lender].lends_to().iter().filter_map(to).collect()
+}
+
+fn makers(builder: &AmpBuilder, role: Role) -> StateMakers {
+    let of_role = builder.states.iter().find(|(of, _)| *of == role);
+    of_role.map(|(_, makers)| makers.clone()).unwrap_or_default()
+}
+
+fn check_states(builder: &AmpBuilder, plan: &RolePlan) -> Result<(), BuildError> {
+    let is_missing = |role: &Role| !plan.roles().any(|config| config.role() == *role);
+    match builder.states.iter().map(|(role, _)| *role).find(is_missing) {
+        Some(role) => Err(BuildError::NoSuchRole { role, what: "a state" }),
+        None => Ok(()),
+    }
+}
+
+/// The indices of the roles in the order in which they are closed.
+fn shutdown_order(builder: &AmpBuilder, plan: &RolePlan) -> Result<Box<[usize]>, BuildError> {
+    let Some(order) = &builder.shutdown_order else {
+        return Ok((0..plan.roles().len()).collect());
+    };
+    for config in plan.roles() {
+        let role = config.role();
+        let times = order.iter().filter(|named| **named == role).count();
+        if times != 1 {
+            return Err(BuildError::ShutdownOrder { role, times });
+        }
+    }
+    let index = |role: &Role| {
+        let index = plan.roles().position(|config| config.role() == *role);
+        index.ok_or(BuildError::NoSuchRole { role: *role, what: "the shutdown order" })
+    };
+    order.iter().map(index).collect()
+}
+
+fn check_cores(builder: &AmpBuilder, plan: &RolePlan) -> Result<(), BuildError> {
+    let allowed = match builder.cpus.allowed() {
+        Ok(allowed) => allowed,
+        Err(error) if builder.pin == PinPolicy::Require => {
+            return Err(BuildError::MaskUnknown(error));
+        }
+        // Nothing to check against; the placement will say that the mask is unknown.
+        Err(_) => return Ok(()),
+    };
+    for config in plan.roles() {
+        let role = config.role();
+        let outside = config.core_set().iter().find(|core| !allowed.contains(*core));
+        if let Some(core) = outside {
+            return Err(if builder.cpus.exists(core) {
+                BuildError::CoreNotAllowed { role, core, allowed }
+            } else {
+                BuildError::NoSuchCore { role, core }
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! On what a plan is to run.
+
+use executor_common::cpu::{CpuControl, CpuSet, SystemCpus, Topology, cpu_quota};
+
+/// A machine, and a process's part of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Machine {
+    /// Its CPUs.
+    pub topology: Topology,
+    /// The CPUs that the process may use.
+    pub allowed: CpuSet,
+    /// How many CPUs' worth of time the control groups grant. `None` where they do not limit it.
+    pub quota: Option<f64>,
+}
+
+impl Machine {
+    /// This machine, and what this process may use of it. Where the system does not tell which CPUs those are, all that are
+    /// online.
+    pub fn of_this_process() -> Self {
+        let whole = Self::whole(Topology::of_this_machine());
+        let allowed = SystemCpus.allowed().unwrap_or(whole.allowed);
+        Self { allowed, quota: cpu_quota(), ..whole }
+    }
+
+    /// All of a machine's CPUs that are online, without a quota.
+    pub fn whole(topology: Topology) -> Self {
+        Self { allowed: topology.online(), topology, quota: None }
+    }
+}

@@ -1,0 +1,120 @@
+//! What a role asks for.
+
+use executor_common::Role;
+
+/// What a role needs, for [`RolePlan::suggest`](crate::RolePlan::suggest) to find cores for it.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{Role, RoleRequest};
+///
+/// const RT: Role = Role::new("realtime");
+/// const IO: Role = Role::new("io");
+/// const COMPUTE: Role = Role::new("compute");
+/// const LOG: Role = Role::new("log");
+///
+/// let requests = [
+///     RoleRequest::new(RT).latency_critical(),
+///     RoleRequest::new(IO).cores(2).near(RT),
+///     RoleRequest::new(COMPUTE).share(3),
+///     RoleRequest::new(LOG).cores(1).background(),
+/// ];
+/// # let _ = requests;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a request takes effect in a suggestion"]
+pub struct RoleRequest {
+    role: Role,
+    size: Option<Size>,
+    kind: Kind,
+    near: Vec<Role>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    Cores(usize),
+    Share(u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Normal,
+    LatencyCritical,
+    Background,
+}
+
+impl RoleRequest {
+    /// A role that says nothing else gets an equal share, and if it is latency-critical, one core.
+    pub fn new(role: Role) -> Self {
+        Self { role, size: None, kind: Kind::Normal, near: Vec::new() }
+    }
+
+    /// This many cores, no more and no less. Replaces a share.
+    pub fn cores(mut self, cores: usize) -> Self {
+        self.size = Some(Size::Cores(cores));
+        self
+    }
+
+    /// At least one core, and a part of what the others leave: twice the weight gets twice the cores. Replaces a number of
+    /// cores.
+    pub fn share(mut self, weight: u32) -> Self {
+        self.size = Some(Size::Share(weight));
+        self
+    }
+
+    /// Each of the role's workers gets a physical core of its own, one of the fastest and not the one with CPU 0, where there
+    /// is a choice; SMT siblings stay unused. It spins while idle where that costs nobody else. Replaces
+    /// [`RoleRequest::background`].
+    pub fn latency_critical(mut self) -> Self {
+        self.kind = Kind::LatencyCritical;
+        self
+    }
+
+    /// Nobody waits for the role: it gets little cores and SMT siblings of busy ones first, and parks at once while idle.
+    /// Replaces [`RoleRequest::latency_critical`].
+    pub fn background(mut self) -> Self {
+        self.kind = Kind::Background;
+        self
+    }
+
+    /// The role exchanges much with `other`: they get cores with the same last-level cache where there are enough. May be
+    /// called for several roles; either of two may name the other one.
+    pub fn near(mut self, other: Role) -> Self {
+        self.near.push(other);
+        self
+    }
+
+    pub(super) fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(super) fn nears(&self) -> &[Role] {
+        &self.near
+    }
+
+    /// What was asked for, or what it gets that does not say.
+    pub(super) fn size(&self) -> Size {
+        self.size.unwrap_or(match self.kind {
+            Kind::LatencyCritical => Size::Cores(1),
+            Kind::Normal | Kind::Background => Size::Share(1),
+        })
+    }
+
+    /// Whether it says how much it wants.
+    pub(super) fn is_sized(&self) -> bool {
+        self.size.is_some()
+    }
+
+    /// With how many workers it can do.
+    pub(super) fn minimum(&self) -> usize {
+        match self.size() {
+            Size::Cores(cores) => cores,
+            Size::Share(_) => 1,
+        }
+    }
+}

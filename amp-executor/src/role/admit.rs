@@ -1,0 +1,188 @@
+//! How a task comes into a role.
+
+use std::time::{Duration, Instant};
+
+use executor_common::sync::Arc;
+use executor_common::sync::atomic::Ordering;
+use executor_common::{
+    JoinHandle, TrySpawnError, closure_task, expiring_closure_task, expiring_future_task,
+    local_future_task, reclaim_closure,
+};
+
+use super::RoleState;
+use crate::channel::{LaneId, PushError};
+use crate::queued::Route;
+use crate::timed::{MissedPeriods, Periodic, PeriodicHandle, PeriodicRun};
+
+/// On which terms a task is spawned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) lane: LaneId,
+    /// It does not start after that.
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl RoleState {
+    /// Who may run the tasks of `lane` in place.
+    fn domain_of(&self, lane: LaneId) -> executor_common::DomainId {
+        lane.worker().map_or(self.domain, |worker| self.workers[worker].domain)
+    }
+
+    /// Admits a closure if there is room now.
+    #[inline]
+    pub(crate) fn try_closure<F, T>(
+        &self,
+        terms: Terms,
+        f: F,
+    ) -> Result<JoinHandle<T>, TrySpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        // A look before the allocation: under pressure most attempts end here.
+        match self.channel.lane(terms.lane).ring().probe() {
+            Ok(()) => {}
+            Err(PushError::Full(())) => return Err(TrySpawnError::Full(f)),
+            Err(PushError::Closed(())) => return Err(TrySpawnError::Closed(f)),
+        }
+        let (task, handle) = self.closure(terms, f);
+        let (refused, error): (_, fn(F) -> _) =
+            match self.channel.push(terms.lane, self.clock.queue(task)) {
+                Ok(()) => return Ok(handle),
+                Err(PushError::Full(queued)) => (queued.task, TrySpawnError::Full),
+                Err(PushError::Closed(queued)) => (queued.task, TrySpawnError::Closed),
+            };
+        // SAFETY: the two come from the call above, with this `F`; the push has not let the one out of
+        // its hands, and nothing has been done with the other.
+        Err(error(unsafe { reclaim_closure(refused, handle) }))
+    }
+
+    fn closure<F, T>(&self, terms: Terms, f: F) -> (executor_common::Runnable, JoinHandle<T>)
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let domain = self.domain_of(terms.lane);
+        match terms.deadline {
+            None => closure_task(domain, f),
+            Some(deadline) => expiring_closure_task(domain, deadline, f),
+        }
+    }
+
+    /// Admits a closure if there is room now, and wakes nobody: [`Channel::announce`](crate::channel::Channel::announce)
+    /// is the caller's to call.
+    pub(crate) fn try_closure_quietly<F, T>(
+        &self,
+        terms: Terms,
+        f: F,
+    ) -> Result<JoinHandle<T>, TrySpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let lane = self.channel.lane(terms.lane);
+        let admitted = lane.ring().push_with(f, |f| {
+            let (task, handle) = self.closure(terms, f);
+            (self.clock.queue(task), handle)
+        });
+        admitted.map_err(refused)
+    }
+
+    /// Admits a future if there is room now.
+    ///
+    /// A future cannot be taken out of its cell again, hence the cell is made once there is a place for it.
+    pub(crate) fn try_future<F>(
+        this: &Arc<Self>,
+        terms: Terms,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let domain = this.domain_of(terms.lane);
+        let tag = Route::Lane(terms.lane).tag();
+        let admitted = this.channel.push_with(terms.lane, future, |future| {
+            let (task, handle) = match terms.deadline {
+                // SAFETY: only the role's workers run its tasks, and only they enter its domains, which they leave before
+                // they give up their share of the role. The future is `Send`.
+                None => unsafe { local_future_task(domain, future, this, tag) },
+                // SAFETY: as above.
+                Some(deadline) => unsafe {
+                    expiring_future_task(domain, deadline, future, this, tag)
+                },
+            };
+            (this.clock.queue(task), handle)
+        });
+        admitted.map_err(refused)
+    }
+
+    /// The worker that a timed task on these terms goes to.
+    fn timed_worker(&self, terms: Terms) -> usize {
+        terms.lane.worker().unwrap_or_else(|| {
+            // Ordering: Relaxed; any worker would do.
+            self.next_timed.fetch_add(1, Ordering::Relaxed) % self.workers.len()
+        })
+    }
+
+    /// Admits a closure that runs at `due`, or no later than `time_to_live` after it.
+    pub(crate) fn try_timed<F, T>(
+        &self,
+        terms: Terms,
+        due: Instant,
+        time_to_live: Option<Duration>,
+        f: F,
+    ) -> Result<JoinHandle<T>, TrySpawnError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let worker = self.timed_worker(terms);
+        let deadline = time_to_live.and_then(|time| due.checked_add(time));
+        let handle = self.workers[worker].timers.add(due, f, |f| {
+            let (task, handle) = match deadline {
+                None => closure_task(self.timed_domain, f),
+                Some(deadline) => expiring_closure_task(self.timed_domain, deadline, f),
+            };
+            (task, None, handle)
+        })?;
+        self.channel.call(worker);
+        Ok(handle)
+    }
+
+    /// Admits a closure that runs at `first` and then once in each period.
+    ///
+    /// # Panics
+    ///
+    /// If `period` is zero.
+    pub(crate) fn try_periodic<F>(
+        this: &Arc<Self>,
+        terms: Terms,
+        first: Instant,
+        period: Duration,
+        missed_periods: MissedPeriods,
+        f: F,
+    ) -> Result<PeriodicHandle, TrySpawnError<F>>
+    where
+        F: FnMut() + Send + 'static,
+    {
+        let periodic = Arc::new(Periodic::new(period, missed_periods));
+        let worker = this.timed_worker(terms);
+        let tag = Route::Lane(LaneId::of_worker(worker)).tag();
+        let task = this.workers[worker].timers.add(first, f, |f| {
+            let run = PeriodicRun { f, periodic: Arc::clone(&periodic) };
+            // SAFETY: as in `try_future`; no thread enters this domain.
+            let (task, handle) = unsafe { local_future_task(this.timed_domain, run, this, tag) };
+            (task, Some(Arc::clone(&periodic)), handle)
+        })?;
+        this.channel.call(worker);
+        Ok(PeriodicHandle::new(task, periodic, Arc::clone(this), worker))
+    }
+}
+
+fn refused<W>(error: PushError<W>) -> TrySpawnError<W> {
+    match error {
+        PushError::Full(work) => TrySpawnError::Full(work),
+        PushError::Closed(work) => TrySpawnError::Closed(work),
+    }
+}

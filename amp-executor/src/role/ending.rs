@@ -1,0 +1,128 @@
+//! A role's end.
+
+use std::time::Instant;
+
+use executor_common::sync::MutexGuard;
+use executor_common::sync::atomic::Ordering;
+
+use super::{RoleState, WorkerState};
+
+impl RoleState {
+    /// Whether `worker`, which finds nothing to do, may leave for good. What it could take is closed and empty, and no
+    /// admitted future is left that could be woken.
+    pub(crate) fn may_leave(&self, worker: usize) -> bool {
+        let own = &self.workers[worker];
+        self.channel.is_drained(worker)
+            && own.timers.next_ns().is_none()
+            && (self.is_stopping() || (self.registry.is_empty() && own.local_alive.get() == 0))
+    }
+
+    /// Takes nothing any more. What has been accepted is run, and then the workers leave.
+    pub(crate) fn close(&self) {
+        // Ordering: Relaxed; see `is_closing`.
+        self.flags.closing.store(true, Ordering::Relaxed);
+        self.channel.close();
+    }
+
+    /// Takes nothing any more, and tells the workers to cancel what they have not started.
+    pub(crate) fn stop(&self) {
+        self.close();
+        // Ordering: Release, see `is_stopping`.
+        self.flags.stopping.store(true, Ordering::Release);
+        // Ordering: pairs with the fast fence in `WorkerState::enter_task`, and with the exchange in `lend`.
+        self.fences.slow();
+        self.registry.close();
+        self.channel.wake_all();
+    }
+
+    /// Whether the channel takes nothing any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.channel.is_closed()
+    }
+
+    /// Cancels on the calling thread what waits, for a role whose workers may all be held by running tasks.
+    /// [`RoleState::stop`] comes first. Local futures are their workers' to cancel.
+    pub(crate) fn cancel_waiting(&self) {
+        self.channel.end().for_each(|queued| self.cancel_elsewhere(queued.task));
+        self.channel.drain_rings(|queued| self.cancel_elsewhere(queued.task));
+        for worker in &self.workers {
+            for timed in worker.timers.end() {
+                self.cancel_elsewhere(timed.task);
+            }
+        }
+    }
+
+    /// A lender is about to take a task of this role. False if the role is stopping, and there is nothing to take; else
+    /// [`RoleState::give_back`] is to be called when the task is over, or there was none.
+    pub(crate) fn lend(&self) -> bool {
+        // Ordering: SeqCst, pairs with the fence in `stop`: either this lender sees that the role is stopping, or who
+        // stops it sees the lender.
+        self.borrowed.fetch_add(1, Ordering::SeqCst);
+        if self.is_stopping() {
+            self.give_back();
+            return false;
+        }
+        true
+    }
+
+    /// A lender holds nothing of this role any more.
+    pub(crate) fn give_back(&self) {
+        // Ordering: Release pairs with the Acquire in `borrowed`, so that who waits for the lender sees what it counted.
+        self.borrowed.fetch_sub(1, Ordering::Release);
+        // Who looks before this takes the lock, and is waiting once it has it.
+        drop(self.alive.lock());
+        self.left.notify_all();
+    }
+
+    fn borrowed(&self) -> usize {
+        // Ordering: see `give_back`.
+        self.borrowed.load(Ordering::Acquire)
+    }
+
+    /// A worker leaves. The last one turns the lights off: what is woken from now on is cancelled.
+    pub(crate) fn leave(&self, worker: &WorkerState) {
+        let mut alive = self.alive.lock();
+        *alive -= 1;
+        let is_last = *alive == 0;
+        drop(alive);
+        if is_last {
+            self.cancel_waiting();
+        }
+        let alive = self.alive.lock();
+        worker.leave();
+        drop(alive);
+        self.left.notify_all();
+    }
+
+    /// How many tasks of this role run now.
+    pub(crate) fn in_task(&self) -> usize {
+        self.workers.iter().filter(|worker| worker.is_in_task()).count() + self.borrowed()
+    }
+
+    /// Waits until all workers have left and no lender holds a task, or until `deadline`. True if that is so.
+    pub(crate) fn wait_until_left(&self, deadline: Option<Instant>) -> bool {
+        self.wait_while(deadline, || {
+            self.borrowed() > 0 || self.workers.iter().any(|worker| !worker.has_left())
+        })
+    }
+
+    /// Waits until no worker is on its way out: each has left, or holds a task. The role is stopping.
+    pub(crate) fn wait_until_settled(&self) {
+        self.wait_while(None, || self.workers.iter().any(WorkerState::is_between_tasks));
+    }
+
+    fn wait_while(&self, deadline: Option<Instant>, keeps_waiting: impl Fn() -> bool) -> bool {
+        let mut guard: MutexGuard<'_, usize> = self.alive.lock();
+        while keeps_waiting() {
+            match deadline {
+                None => self.left.wait(&mut guard),
+                Some(deadline) => {
+                    if self.left.wait_until(&mut guard, deadline).timed_out() {
+                        return !keeps_waiting();
+                    }
+                }
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,117 @@
+//! Many tasks with one wake-up.
+
+use std::fmt;
+
+use executor_common::{JoinHandle, SpawnError, TrySpawnError};
+
+use super::RoleHandle;
+
+/// What became of a batch; see [`RoleHandle::try_spawn_batch`].
+#[must_use = "closures that were not admitted are in it"]
+pub struct Batch<F, T> {
+    /// The handles of the tasks that were admitted, in order.
+    pub handles: Vec<JoinHandle<T>>,
+    /// The closures that were not, in order.
+    pub refused: Vec<F>,
+}
+
+impl<F, T> Batch<F, T> {
+    /// Whether all were admitted.
+    pub fn is_complete(&self) -> bool {
+        self.refused.is_empty()
+    }
+}
+
+impl<F, T> fmt::Debug for Batch<F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("admitted", &self.handles.len())
+            .field("refused", &self.refused.len())
+            .finish()
+    }
+}
+
+impl RoleHandle {
+    /// Spawns closures in their order for as long as there is room, and wakes a worker once, behind the last one. The workers
+    /// wake each other for the rest.
+    ///
+    /// What is not admitted comes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let batch = io.try_spawn_batch((1..=3).map(|n| move || n * n));
+    /// assert!(batch.is_complete());
+    /// let squares: Result<Vec<i32>, _> = batch.handles.into_iter().map(|task| task.join()).collect();
+    /// assert_eq!(squares?, [1, 4, 9]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_spawn_batch<F, T>(&self, closures: impl IntoIterator<Item = F>) -> Batch<F, T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let terms = self.terms();
+        let mut closures = closures.into_iter();
+        let mut batch = Batch { handles: Vec::new(), refused: Vec::new() };
+        for f in closures.by_ref() {
+            match self.count_refusal(self.state.try_closure_quietly(terms, f)) {
+                Ok(handle) => batch.handles.push(handle),
+                Err(error) => {
+                    batch.refused.push(error.into_inner());
+                    break;
+                }
+            }
+        }
+        if !batch.handles.is_empty() {
+            self.state.channel.announce(terms.lane);
+        }
+        batch.refused.extend(closures);
+        batch
+    }
+
+    /// Spawns closures in their order, and blocks the calling thread until there has been room for all of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`RoleHandle::spawn`]. The closures that were not admitted by then have been dropped; those that were run, detached.
+    pub fn spawn_batch<F, T>(
+        &self,
+        closures: impl IntoIterator<Item = F>,
+    ) -> Result<Vec<JoinHandle<T>>, SpawnError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let terms = self.terms();
+        let lane = self.state.channel.lane(terms.lane);
+        let mut handles = Vec::new();
+        let mut announced = 0;
+        for f in closures {
+            let handle = match self.state.try_closure_quietly(terms, f) {
+                Ok(handle) => handle,
+                Err(TrySpawnError::Full(f)) => {
+                    // Who is to make the room has to be awake.
+                    self.state.channel.announce(terms.lane);
+                    announced = handles.len() + 1;
+                    self.spawn(f)?
+                }
+                Err(TrySpawnError::Closed(_) | TrySpawnError::UnknownRole(_)) => {
+                    self.state.refusals.closed.add(1);
+                    return Err(SpawnError::Closed);
+                }
+            };
+            handles.push(handle);
+        }
+        if announced < handles.len() && !lane.ring().is_empty() {
+            self.state.channel.announce(terms.lane);
+        }
+        Ok(handles)
+    }
+}

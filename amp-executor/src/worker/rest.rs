@@ -1,0 +1,61 @@
+//! A worker without work, and where it is.
+
+use std::time::Instant;
+
+use super::Worker;
+use crate::pin::{Look, PinWatch};
+
+impl Worker {
+    /// Sleeps until there is something to do, or until shortly before a timed task is due.
+    pub(super) fn sleep(&self, watch: &mut PinWatch) {
+        self.note_place(watch.now());
+        let state = self.state();
+        let wakes_at = self.wakes_at();
+        let lists = self.lends.iter().map(|lend| (lend.role.channel.lenders(), lend.place));
+        let slept = self.role.channel.sleep(self.place, &self.parker, wakes_at, lists, || {
+            let must_look = self.has_reason_to_stay(wakes_at);
+            if !must_look {
+                state.counters.parks.add_owned(1);
+            }
+            must_look
+        });
+        if slept {
+            state.counters.wakes.add_owned(1);
+        }
+    }
+
+    /// When the worker has to be awake for a timed task.
+    fn wakes_at(&self) -> Option<Instant> {
+        let timers = &self.state().timers;
+        let due_ns = timers.next_ns()?;
+        Some(timers.instant(due_ns.saturating_sub(self.spin_window_ns)))
+    }
+
+    /// What is not in the channel and forbids sleeping.
+    fn has_reason_to_stay(&self, wakes_at: Option<Instant>) -> bool {
+        // A timed task that has been added since would be slept over.
+        let has_new_time = self.wakes_at() != wakes_at;
+        let may_help = || {
+            !self.role.is_closing()
+                && self.lends.iter().any(|lend| lend.role.channel.has_lendable_work())
+        };
+        // Who has to leave has to end its timed tasks first.
+        let may_leave = || self.role.is_closing() && self.state().timers.next_ns().is_some();
+        has_new_time || may_leave() || self.role.may_leave(self.place) || may_help()
+    }
+
+    /// Looks now and then whether the worker is where it belongs.
+    #[inline]
+    pub(super) fn check_place(&self, watch: &mut PinWatch) {
+        if let Some(look) = watch.tick() {
+            self.note_place(look);
+        }
+    }
+
+    fn note_place(&self, look: Look) {
+        let state = self.state();
+        let Some(loss) = state.place.saw(look) else { return };
+        state.counters.pins_lost.add_owned(1);
+        self.hooks.report(&loss.into_event(self.role.role, self.number, self.core));
+    }
+}
