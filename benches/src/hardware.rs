@@ -1,13 +1,11 @@
 //! On what a figure was measured.
 
-mod cgroup;
-
 use std::fmt;
 use std::time::SystemTime;
 
 use executor_common::cpu::{CpuControl, CpuSet, SystemCpus, default_parallelism, physical_cores};
 
-pub use cgroup::cpu_quota;
+pub use executor_common::cpu::cpu_quota;
 
 /// The machine and this process's share of it. Its Display is the header of every report.
 ///

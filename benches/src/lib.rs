@@ -10,6 +10,11 @@
 //! | measure how long a closure waits for a sleeping worker | [`wake`] |
 //! | measure the CPU time of a job that comes now and then | [`noop`] |
 //! | let many threads spawn at once | [`many_outside`] |
+//! | get a message to another core, and many of them | [`role_channel`] |
+//! | measure how late a task is that comes at fixed instants | [`realtime`] |
+//! | measure what lending a core brings and costs | [`lending`] |
+//! | measure what pinning brings and costs | [`pinning`] |
+//! | offer a role more than it can run | [`overload`] |
 //! | count the bytes of queued tasks | [`memory`] |
 //! | let peers take turns, and compare their times | [`rounds`] |
 //! | say on what a figure was measured | [`Hardware`] |
@@ -21,10 +26,15 @@ pub mod fork_join;
 pub mod futures;
 mod hardware;
 pub mod idle;
+pub mod lending;
 pub mod many_outside;
 pub mod memory;
 pub mod noop;
+pub mod overload;
 pub mod peers;
+pub mod pinning;
+pub mod realtime;
+pub mod role_channel;
 pub mod rounds;
 pub mod spawn;
 pub mod wake;

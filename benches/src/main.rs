@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use benches::role_channel::{latency, throughput, wake as role_wake};
 use benches::{checksum, fork_join, futures, idle, many_outside, noop, spawn, wake};
+use benches::{lending, overload, pinning, realtime};
 use clap::{Parser, Subcommand};
 
 /// Runs one program on the symmetric and on the asymmetric executor, and says what that cost.
@@ -40,6 +42,20 @@ enum Command {
     Noop(noop::NoopArgs),
     /// Measures how 64 outside threads fare that spawn at once
     ManyOutside(many_outside::ManyOutsideArgs),
+    /// Measures how long a message takes to a core that spins for it, and back, beside the peers
+    RoleLatency(latency::LatencyArgs),
+    /// Measures what a message to one core costs when as many are sent as go through, beside the peers
+    RoleThroughput(throughput::ThroughputArgs),
+    /// Measures how long a message takes to a core whose thread sleeps, and what bursts cost
+    RoleWake(role_wake::WakeArgs),
+    /// Measures how late a task is that comes at fixed instants, beside a load on all other cores
+    Realtime(realtime::RealtimeArgs),
+    /// Measures what a busy role gains when an idle one helps it, and what that costs
+    Lending(lending::LendingArgs),
+    /// Measures one program with its workers pinned and not pinned
+    Pinning(pinning::PinningArgs),
+    /// Offers a role more than it can run, and accounts for every task
+    Overload(overload::OverloadArgs),
     /// Counts the instructions of a fork, by valgrind's callgrind
     Instructions(fork_join::instructions::InstructionsArgs),
 }
@@ -59,6 +75,13 @@ fn main() -> ExitCode {
         Command::Wake(args) => wake::run(&args, &mut out),
         Command::Noop(args) => noop::run(&args, &mut out),
         Command::ManyOutside(args) => many_outside::run(&args, &mut out),
+        Command::RoleLatency(args) => latency::run(&args, &mut out),
+        Command::RoleThroughput(args) => throughput::run(&args, &mut out),
+        Command::RoleWake(args) => role_wake::run(&args, &mut out),
+        Command::Realtime(args) => realtime::run(&args, &mut out),
+        Command::Lending(args) => lending::run(&args, &mut out),
+        Command::Pinning(args) => pinning::run(&args, &mut out),
+        Command::Overload(args) => overload::run(&args, &mut out),
         Command::Instructions(args) => fork_join::instructions::run(&args, &mut out),
     };
     match passed.and_then(|passed| Ok(out.flush().map(|()| passed)?)) {

@@ -9,6 +9,7 @@
 //! | `depth` | where on the stack a repetition runs |
 //! | `measure` | the rounds |
 //! | `figures` | medians and paired ratios |
+//! | `percentiles` | what is said of many samples |
 //! | `target`, `report` | what is wanted, and the table |
 //! | `turns` | the options of everything in which peers take turns |
 //! | `command` | the options, and the run: all that a subcommand shares with the others |
@@ -17,6 +18,7 @@ mod command;
 mod depth;
 mod figures;
 mod measure;
+mod percentiles;
 mod program;
 mod report;
 mod target;
@@ -26,6 +28,8 @@ pub use command::{Manner, RoundsArgs, run, save, write_machine};
 pub use depth::{DEPTHS, deeper};
 pub use figures::{Figures, Spread, Times};
 pub use measure::{MAX_REPETITIONS, Plan, Turns, measure, on_a_thread, take_turns};
+pub use percentiles::Percentiles;
+pub(crate) use percentiles::new_histogram;
 pub use program::{AnyProgram, Contender, Kind, Prepared};
 pub use report::duration;
 pub use target::{Judged, Target};

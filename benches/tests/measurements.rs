@@ -150,3 +150,97 @@ fn every_measurement_runs_one_peer_once_for_a_tool_that_counts() {
         }
     });
 }
+
+#[test]
+fn role_latency_has_a_row_for_each_way_and_peer() {
+    within_a_minute(|| {
+        let (table, rows) = measure(&["role-latency", "--quick", "--rounds", "2"]);
+        for way in ["one-way", "round-trip"] {
+            for peer in [
+                "amp",
+                "flag",
+                "flag-box",
+                "rtrb",
+                "disruptor",
+                "array-queue",
+                "crossbeam",
+                "std",
+                "tokio",
+            ] {
+                let row = row(&table, &format!("| {way} | {peer} |"));
+                assert_eq!(is_judged(row), peer == "amp", "{row}");
+            }
+        }
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0]["peers"][0]["rounds"].as_array().unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn role_throughput_has_a_row_for_each_load_and_peer() {
+    within_a_minute(|| {
+        let (table, rows) = measure(&["role-throughput", "--quick", "--rounds", "1"]);
+        for cores in ["all", "one*"] {
+            for producers in [1, 2, 8] {
+                for bytes in [16, 64] {
+                    let of = |peer| {
+                        let cores =
+                            if cores == "all" && is_crowded(producers) { "all*" } else { cores };
+                        format!("| {cores} | {producers} | {bytes} | {peer} |")
+                    };
+                    for peer in [
+                        "amp",
+                        "crossbeam",
+                        "array-queue",
+                        "disruptor-mp",
+                        "tokio",
+                        "std",
+                        "flume",
+                        "kanal",
+                        "crossfire",
+                    ] {
+                        let row = row(&table, &of(peer));
+                        assert_eq!(is_judged(row), peer == "amp", "{row}");
+                    }
+                    assert_eq!(table.contains(&of("rtrb")), producers == 1);
+                }
+            }
+        }
+        assert_eq!(rows.len(), 12);
+    });
+}
+
+/// Whether there are more threads than cores, where the consumer is one more.
+fn is_crowded(producers: usize) -> bool {
+    producers + 1 > benches::Hardware::read().allowed.len()
+}
+
+#[test]
+fn role_wake_has_a_row_for_each_peer_and_size() {
+    within_a_minute(|| {
+        let (table, rows) = measure(&["role-wake", "--quick", "--rounds", "1"]);
+        for peer in ["amp", "futex", "park", "crossbeam", "tokio", "std"] {
+            let single = row(&table, &format!("| {peer} |"));
+            assert_eq!(is_judged(single), peer == "amp", "{single}");
+            for size in [1, 8, 80, 800] {
+                let start = format!("| {size} | {peer} |");
+                let has_queue = !["futex", "park"].contains(&peer);
+                assert_eq!(table.contains(&start), has_queue, "{start} in {table}");
+            }
+        }
+        assert!(is_judged(row(&table, "| 800 | amp |")));
+        assert_eq!(rows.len(), 5);
+        assert!(rows[1]["peers"][0]["rounds"][0]["own_wakes"]["median"].is_f64());
+    });
+}
+
+#[test]
+fn messages_are_sent_once_for_a_tool_that_counts() {
+    within_a_minute(|| {
+        let load = ["--producers", "1", "--cores", "all", "--size", "line"];
+        let args = [&["role-throughput", "--once", "10", "--peer", "amp,std"][..], &load].concat();
+        let output = benches(Path::new("."), &args);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "");
+    });
+}

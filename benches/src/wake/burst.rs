@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::case::Case;
-use super::summary::{Percentiles, new_histogram};
 use crate::peers::{Countdown, Measurement, Pool, Workers};
+use crate::rounds::{Percentiles, new_histogram};
 
 /// Submits in a row.
 pub(super) const SUBMITS: usize = 64;

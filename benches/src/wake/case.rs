@@ -8,8 +8,9 @@ use executor_common::sync::atomic::{AtomicU64, Ordering};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::summary::{Round, new_histogram};
+use super::summary::Round;
 use crate::peers::{Countdown, Cpus, Measurement, Pool, Workers};
+use crate::rounds::new_histogram;
 
 /// How long the pool has nothing to do before a closure comes.
 const PAUSE: Duration = Duration::from_millis(1);

@@ -4,46 +4,10 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::peers::PoolKind;
-use crate::rounds::{Kind, Spread, Turns};
+use crate::rounds::{Kind, Percentiles, Spread, Turns};
 
 /// A peer's percentile may be so many times that of the best other peer.
 const LIMIT: f64 = 1.1;
-
-/// More than any sample can be, in nanoseconds.
-const HIGHEST_NS: u64 = 10_000_000_000;
-
-/// For nanoseconds.
-pub(super) fn new_histogram() -> anyhow::Result<Histogram<u64>> {
-    Ok(Histogram::new_with_bounds(1, HIGHEST_NS, 3)?)
-}
-
-/// Percentiles in nanoseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(super) struct Percentiles {
-    pub(super) p50: f64,
-    pub(super) p90: f64,
-    pub(super) p99: f64,
-    pub(super) max: f64,
-}
-
-impl Percentiles {
-    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
-        let at = |quantile| histogram.value_at_quantile(quantile) as f64;
-        Self { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: histogram.max() as f64 }
-    }
-
-    fn medians(rounds: impl Iterator<Item = Self> + Clone) -> Self {
-        let median = |part: fn(&Self) -> f64| {
-            Spread::of(rounds.clone().map(|round| part(&round))).map_or(0.0, |spread| spread.median)
-        };
-        Self {
-            p50: median(|round| round.p50),
-            p90: median(|round| round.p90),
-            p99: median(|round| round.p99),
-            max: median(|round| round.max),
-        }
-    }
-}
 
 /// What one turn gave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
