@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use executor_common::sync::{LOOM, hint, thread};
 
@@ -13,7 +14,7 @@ use executor_common::sync::{LOOM, hint, thread};
 /// | policy | hand-off to an idle worker | idle cost |
 /// |---|---|---|
 /// | `Spin` | one cache line's way | a whole core |
-/// | `Backoff` | as `Spin` for some microseconds, then as `Park` | those microseconds, each time |
+/// | `Backoff` | as `Spin` for 50 microseconds, then as `Park` | those microseconds, each time |
 /// | `Park` | a system call and a thread switch | none |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum IdlePolicy {
@@ -73,47 +74,79 @@ pub(crate) enum IdleStep {
 #[derive(Debug)]
 pub(crate) struct Idle {
     policy: IdlePolicy,
+    spin_ns: u64,
+    /// Looks since there was work.
     looks: u32,
+    /// When there was work for the last time, as far as is known.
+    since_ns: u64,
+    /// The last reading of the clock.
+    seen_ns: u64,
 }
 
-/// Looks with a spin hint in between: a few microseconds, about what a sleep and a wake-up cost.
-const SPINS: u32 = 256;
+/// How long a worker that backs off spins: as long as it may take to be woken, which is the most that can be lost by a sleep that ends
+/// at once (competitive spinning; Karlin, Li, Manasse and Owicki, 1991). On virtual machines that is 35 to 55 us. A time and not a number,
+/// since a spin hint takes between 5 and 150 cycles, and may end in the hypervisor.
+pub(crate) const SPIN_FOR: Duration = Duration::from_micros(50);
+
+/// As [`SPIN_FOR`], where there are more workers than CPUs: there, one worker's waiting is the other one's lost time.
+pub(crate) const SPIN_FOR_CROWDED: Duration = Duration::from_micros(2);
+
+/// Looks from one reading of the clock to the next: about 100 ns.
+const LOOKS_PER_READING: u32 = 8;
+
 /// Looks with a yield in between, for producers that wait for this very CPU.
 const YIELDS: u32 = 8;
 
 impl Idle {
-    pub(crate) fn new(policy: IdlePolicy) -> Self {
-        Self { policy, looks: 0 }
+    /// `spin_for` is how long a worker that backs off spins.
+    pub(crate) fn new(policy: IdlePolicy, spin_for: Duration) -> Self {
+        Self { policy, spin_ns: spin_for.as_nanos() as u64, looks: 0, since_ns: 0, seen_ns: 0 }
     }
 
-    /// There was work: the next idle time starts from the beginning.
-    pub(crate) fn reset(&mut self) {
+    /// The last reading of the clock, which is at most some looks old while the worker is idle.
+    #[inline]
+    pub(crate) fn seen_ns(&self) -> u64 {
+        self.seen_ns
+    }
+
+    /// There was work until now: the next idle time starts from the beginning.
+    #[inline]
+    pub(crate) fn begin(&mut self, now_ns: u64) {
         self.looks = 0;
+        self.since_ns = now_ns;
+        self.seen_ns = now_ns;
     }
 
-    /// There was none.
-    pub(crate) fn step(&mut self) -> IdleStep {
+    /// There was none, at one more look.
+    pub(crate) fn step(&mut self, now_ns: impl Fn() -> u64) -> IdleStep {
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks.is_multiple_of(LOOKS_PER_READING) {
+            self.seen_ns = now_ns();
+        }
         match self.policy {
             IdlePolicy::Park => IdleStep::Sleep,
+            // A model explores each look; the protocol is the same after fewer of them.
+            IdlePolicy::Backoff if LOOM => IdleStep::Sleep,
             IdlePolicy::Spin => {
                 hint::spin_loop();
                 IdleStep::Again
             }
-            // A model explores each look; the protocol is the same after fewer of them.
-            IdlePolicy::Backoff if LOOM => IdleStep::Sleep,
-            IdlePolicy::Backoff => {
-                self.looks += 1;
-                if self.looks <= SPINS {
-                    hint::spin_loop();
-                    IdleStep::Again
-                } else if self.looks <= SPINS + YIELDS {
-                    thread::yield_now();
-                    IdleStep::Again
-                } else {
-                    self.looks = 0;
-                    IdleStep::Sleep
-                }
-            }
+            IdlePolicy::Backoff => self.back_off(),
+        }
+    }
+
+    fn back_off(&mut self) -> IdleStep {
+        let spun_ns = self.seen_ns.saturating_sub(self.since_ns);
+        if spun_ns < self.spin_ns {
+            hint::spin_loop();
+            // Counts the yields from the end of the spinning on.
+            self.looks %= LOOKS_PER_READING;
+            IdleStep::Again
+        } else if self.looks < LOOKS_PER_READING + YIELDS {
+            thread::yield_now();
+            IdleStep::Again
+        } else {
+            IdleStep::Sleep
         }
     }
 }
@@ -122,28 +155,43 @@ impl Idle {
 mod tests {
     use super::*;
 
-    #[test]
-    fn backoff_ends_asleep_and_starts_again_after_work() {
-        let mut idle = Idle::new(IdlePolicy::Backoff);
-        let looks_until_sleep = |idle: &mut Idle| {
-            let mut looks = 0;
-            while idle.step() == IdleStep::Again {
-                looks += 1;
-            }
-            looks
+    const SPIN: Duration = Duration::from_nanos(100);
+
+    /// Looks until the worker sleeps, with a clock that goes on by one at each reading.
+    fn looks_until_sleep(idle: &mut Idle) -> u64 {
+        let clock = std::cell::Cell::new(idle.seen_ns());
+        let now = || {
+            clock.set(clock.get() + 1);
+            clock.get()
         };
-        let first = looks_until_sleep(&mut idle);
-        assert_eq!(first, SPINS + YIELDS);
-        assert_eq!(idle.step(), IdleStep::Again);
-        idle.reset();
-        assert_eq!(looks_until_sleep(&mut idle), first);
+        let mut looks = 0;
+        while idle.step(now) == IdleStep::Again {
+            looks += 1;
+        }
+        looks
+    }
+
+    #[test]
+    fn backoff_spins_for_its_time_and_starts_again_after_work() {
+        let mut idle = Idle::new(IdlePolicy::Backoff, SPIN);
+        idle.begin(1000);
+        let spins = 100 * u64::from(LOOKS_PER_READING);
+        let looks = looks_until_sleep(&mut idle);
+        assert!(
+            (spins..=spins + 2 * u64::from(LOOKS_PER_READING + YIELDS)).contains(&looks),
+            "{looks}"
+        );
+        assert_eq!(looks_until_sleep(&mut idle), 0, "it stays tired");
+        let now = idle.seen_ns();
+        idle.begin(now);
+        assert_eq!(looks_until_sleep(&mut idle), looks);
     }
 
     #[test]
     fn spin_never_sleeps_and_park_never_looks_twice() {
-        let mut spin = Idle::new(IdlePolicy::Spin);
-        assert!((0..100_000).all(|_| spin.step() == IdleStep::Again));
-        assert_eq!(Idle::new(IdlePolicy::Park).step(), IdleStep::Sleep);
+        let mut spin = Idle::new(IdlePolicy::Spin, SPIN);
+        assert!((0..100_000).all(|now| spin.step(|| now) == IdleStep::Again));
+        assert_eq!(Idle::new(IdlePolicy::Park, SPIN).step(|| 0), IdleStep::Sleep);
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(crate) struct Worker {
     pub(crate) sched: SchedClass,
     /// The policy in force.
     pub(crate) idle: IdlePolicy,
+    /// How long it spins before it sleeps, if it backs off.
+    pub(crate) spin_for: Duration,
     /// How long before a timed task is due it stops sleeping, in nanoseconds.
     pub(crate) spin_window_ns: u64,
     /// The roles that it helps while it has nothing to do.
@@ -162,7 +164,9 @@ impl Worker {
     }
 
     fn work(&self, watch: &mut PinWatch) {
-        let mut idle = Idle::new(self.idle);
+        let counters = &self.state().counters;
+        let mut idle = Idle::new(self.idle, self.spin_for);
+        idle.begin(counters.now_ns());
         let mut turns = Turns::new();
         let mut timed_ended = false;
         loop {
@@ -170,14 +174,17 @@ impl Worker {
             let timed = self.timed_step();
             let mut found = timed == TimedStep::Ran;
             if let Some((queued, origin)) = self.role.channel.take(self.place, &mut turns) {
+                // When it became busy: no reading of the clock stands between the spawner and its task.
+                counters.begin_busy_at(idle.seen_ns());
                 self.run_queued(queued, origin);
                 found = true;
             }
             if found || self.run_lent() {
-                idle.reset();
                 continue;
             }
-            self.state().counters.end_busy();
+            if let Some(now_ns) = counters.end_busy() {
+                idle.begin(now_ns);
+            }
             if self.role.is_closing() {
                 if !mem::replace(&mut timed_ended, true) {
                     self.end_timed_tasks();
@@ -186,8 +193,9 @@ impl Worker {
                     return;
                 }
             }
-            if idle.step() == IdleStep::Sleep && timed != TimedStep::Soon {
+            if idle.step(|| counters.now_ns()) == IdleStep::Sleep && timed != TimedStep::Soon {
                 self.sleep(watch);
+                idle.begin(counters.now_ns());
             }
         }
     }

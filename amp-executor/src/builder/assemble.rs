@@ -8,7 +8,7 @@ use executor_common::{DomainId, Parker, Role};
 
 use super::{AmpBuilder, BuildError};
 use crate::deadlock::WaitGraph;
-use crate::idle::IdlePolicy;
+use crate::idle::{IdlePolicy, SPIN_FOR, SPIN_FOR_CROWDED};
 use crate::pin::PinPolicy;
 use crate::plan::{RoleConfig, RolePlan};
 use crate::role::{RoleParts, RoleState};
@@ -63,6 +63,7 @@ pub(super) fn assemble(
                 pin: builder.pin,
                 sched: config.sched_class(),
                 idle: idle_in_force(config.idle_policy(), is_shared, is_crowded),
+                spin_for: if is_crowded { SPIN_FOR_CROWDED } else { SPIN_FOR },
                 spin_window_ns: if is_shared { 0 } else { spin_window },
                 lends: lendings(&roles, &states, index, place),
                 states: makers(builder, config.role()),

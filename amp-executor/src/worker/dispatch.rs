@@ -27,7 +27,6 @@ impl Worker {
     #[inline]
     pub(super) fn run_queued(&self, queued: Queued, origin: Origin) {
         let state = self.state();
-        state.counters.begin_busy();
         if let Some(histogram) = &state.queue_wait
             && let Some(waited) = self.role.clock.waited(&queued)
         {
@@ -108,7 +107,7 @@ impl Worker {
 
     fn run_timed(&self, timed: Timed, now_ns: u64) {
         let state = self.state();
-        state.counters.begin_busy();
+        state.counters.begin_busy_at(now_ns);
         let (due_ns, lateness) = (timed.due_ns(), timed.lateness(now_ns));
         let permission = self.role.begin_task(state, None);
         let outcome = self.run_task(timed.task, permission);

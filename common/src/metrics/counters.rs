@@ -76,21 +76,33 @@ impl WorkerCounters {
     /// The worker has found something to do. Does nothing while it is busy already.
     #[inline]
     pub fn begin_busy(&self) {
-        if self.busy_since_ns.get() == 0 {
-            self.busy_since_ns.set(self.now_ns() + 1);
+        if !self.is_busy() {
+            self.begin_busy_at(self.now_ns());
         }
     }
 
-    /// The worker has run out of work. Does nothing while it is idle already.
-    pub fn end_busy(&self) {
-        let since = self.busy_since_ns.get();
-        if since != 0 {
-            self.busy_ns.add_owned((self.now_ns() + 1).saturating_sub(since));
-            self.busy_since_ns.set(0);
+    /// As [`WorkerCounters::begin_busy`], for a worker that knows the time without a look at the clock.
+    #[inline]
+    pub fn begin_busy_at(&self, now_ns: u64) {
+        if !self.is_busy() {
+            self.busy_since_ns.set(now_ns + 1);
         }
+    }
+
+    /// The worker has run out of work. Does nothing while it is idle already. Returns the time if it had to look.
+    pub fn end_busy(&self) -> Option<u64> {
+        let since = self.busy_since_ns.get();
+        if since == 0 {
+            return None;
+        }
+        let now_ns = self.now_ns();
+        self.busy_ns.add_owned((now_ns + 1).saturating_sub(since));
+        self.busy_since_ns.set(0);
+        Some(now_ns)
     }
 
     /// Whether the worker is between [`WorkerCounters::begin_busy`] and [`WorkerCounters::end_busy`].
+    #[inline]
     pub fn is_busy(&self) -> bool {
         self.busy_since_ns.get() != 0
     }
@@ -149,7 +161,8 @@ impl WorkerCounters {
         }
     }
 
-    fn now_ns(&self) -> u64 {
+    /// The time, in nanoseconds since the epoch.
+    pub fn now_ns(&self) -> u64 {
         // 584 years fit.
         self.epoch.elapsed().as_nanos() as u64
     }
