@@ -106,7 +106,7 @@ pub struct Channel<T> {
 
 impl<T> Channel<T> {
     /// An open channel with room for `capacity` spawned tasks in each lane. `workers` are those of the role, `lenders` those
-    /// of other roles that help it.
+    /// of other roles that help it; `fences` are those of producers and workers that lie down (`sleepers.rs`).
     ///
     /// # Panics
     ///
@@ -115,6 +115,7 @@ impl<T> Channel<T> {
         capacity: usize,
         workers: impl IntoIterator<Item = Unparker>,
         lenders: impl IntoIterator<Item = Unparker>,
+        fences: Fences,
     ) -> Self {
         let workers: Vec<_> = workers.into_iter().collect();
         let lanes = LaneId::SHARED + workers.len();
@@ -123,7 +124,7 @@ impl<T> Channel<T> {
             local: workers.iter().map(|_| Woken::new()).collect(),
             sleepers: Sleepers::new(workers),
             lenders: Sleepers::new(lenders),
-            fences: Fences::new(),
+            fences,
         }
     }
 

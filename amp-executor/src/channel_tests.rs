@@ -18,7 +18,8 @@ impl Wake for CountsWakes {
 
 fn channel(capacity: usize, workers: usize) -> (Channel<u32>, Vec<Parker>) {
     let parkers: Vec<_> = (0..workers).map(|_| Parker::new()).collect();
-    (Channel::new(capacity, parkers.iter().map(Parker::unparker), []), parkers)
+    let unparkers = parkers.iter().map(Parker::unparker);
+    (Channel::new(capacity, unparkers, [], Fences::new()), parkers)
 }
 
 fn take(channel: &Channel<u32>) {

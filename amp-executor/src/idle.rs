@@ -89,13 +89,13 @@ pub(crate) struct Idle {
 pub(crate) const SPIN_FOR: Duration = Duration::from_micros(50);
 
 /// As [`SPIN_FOR`], where there are more workers than CPUs: there, one worker's waiting is the other one's lost time.
-pub(crate) const SPIN_FOR_CROWDED: Duration = Duration::from_micros(2);
+pub(crate) const SPIN_FOR_CROWDED: Duration = Duration::from_micros(5);
+
+/// After so long it yields between the looks, for spawners that wait for this very CPU. A yield to nobody is a system call.
+const YIELD_AFTER_NS: u64 = 2_000;
 
 /// Looks from one reading of the clock to the next: about 100 ns.
 const LOOKS_PER_READING: u32 = 8;
-
-/// Looks with a yield in between, for producers that wait for this very CPU.
-const YIELDS: u32 = 8;
 
 impl Idle {
     /// `spin_for` is how long a worker that backs off spins.
@@ -137,17 +137,15 @@ impl Idle {
 
     fn back_off(&mut self) -> IdleStep {
         let spun_ns = self.seen_ns.saturating_sub(self.since_ns);
-        if spun_ns < self.spin_ns {
-            hint::spin_loop();
-            // Counts the yields from the end of the spinning on.
-            self.looks %= LOOKS_PER_READING;
-            IdleStep::Again
-        } else if self.looks < LOOKS_PER_READING + YIELDS {
-            thread::yield_now();
-            IdleStep::Again
-        } else {
-            IdleStep::Sleep
+        if spun_ns >= self.spin_ns {
+            return IdleStep::Sleep;
         }
+        if spun_ns >= YIELD_AFTER_NS && self.looks.is_multiple_of(LOOKS_PER_READING) {
+            thread::yield_now();
+        } else {
+            hint::spin_loop();
+        }
+        IdleStep::Again
     }
 }
 
@@ -175,12 +173,8 @@ mod tests {
     fn backoff_spins_for_its_time_and_starts_again_after_work() {
         let mut idle = Idle::new(IdlePolicy::Backoff, SPIN);
         idle.begin(1000);
-        let spins = 100 * u64::from(LOOKS_PER_READING);
         let looks = looks_until_sleep(&mut idle);
-        assert!(
-            (spins..=spins + 2 * u64::from(LOOKS_PER_READING + YIELDS)).contains(&looks),
-            "{looks}"
-        );
+        assert_eq!(looks, 100 * u64::from(LOOKS_PER_READING) - 1);
         assert_eq!(looks_until_sleep(&mut idle), 0, "it stays tired");
         let now = idle.seen_ns();
         idle.begin(now);

@@ -102,6 +102,8 @@ pub(crate) struct RoleParts {
     pub(crate) unparkers: Vec<Unparker>,
     /// The numbers and unparkers of those that lend to it.
     pub(crate) lenders: Vec<(usize, Unparker)>,
+    /// Those of spawners and workers that lie down.
+    pub(crate) sleep_fences: Fences,
     pub(crate) state_types: Vec<TypeId>,
     pub(crate) epoch: Instant,
     pub(crate) measures_delays: bool,
@@ -127,7 +129,7 @@ impl RoleState {
             lender_numbers: lender_numbers.into(),
             domain: DomainId::unique(),
             timed_domain: DomainId::unique(),
-            channel: Channel::new(parts.capacity, parts.unparkers, lenders),
+            channel: Channel::new(parts.capacity, parts.unparkers, lenders, parts.sleep_fences),
             clock: WaitClock::new(parts.epoch, parts.measures_delays),
             registry: TaskRegistry::new(workers.len().clamp(1, MAX_REGISTRY_SHARDS)),
             refusals: Refusals::default(),

@@ -25,10 +25,10 @@ use crate::shared::Shared;
 /// How often a blocked worker asks whether its wait has become hopeless.
 const RECHECK: Duration = Duration::from_millis(20);
 
-/// Attempts before a spawner lies down, about 3 us, some of them behind a yield: a role that is busy makes room in less time than
+/// Attempts before a spawner lies down, the later ones behind a yield: a role that is busy makes room in less time than
 /// it takes to fall asleep, and on a core that spawner and worker share the yield is what lets the worker make it.
-const SPINS: u32 = if LOOM { 0 } else { 12 };
-const YIELDS: u32 = if LOOM { 0 } else { 4 };
+const SPINS: u32 = if LOOM { 0 } else { 6 };
+const YIELDS: u32 = if LOOM { 0 } else { 8 };
 
 /// Why work was not admitted after a wait.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ pub(crate) fn block_for_room<W, H>(
         };
         tries += 1;
         match tries {
-            ..=SPINS => (0..1 << tries.min(6)).for_each(|_| hint::spin_loop()),
+            ..=SPINS => (0..1 << tries).for_each(|_| hint::spin_loop()),
             _ if tries <= SPINS + YIELDS => thread::yield_now(),
             _ => break,
         }

@@ -179,7 +179,8 @@ impl Worker {
                 self.run_queued(queued, origin);
                 found = true;
             }
-            if found || self.run_lent() {
+            // A foreign task now would make its own one late.
+            if found || (timed != TimedStep::Soon && self.run_lent()) {
                 continue;
             }
             if let Some(now_ns) = counters.end_busy() {

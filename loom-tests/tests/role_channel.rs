@@ -5,6 +5,7 @@
 use std::task::Waker;
 
 use amp_executor::model::{Channel, LaneId, PushError, Ring, Turns};
+use executor_common::sync::asymmetric::Fences;
 use executor_common::sync::{Arc, thread};
 use executor_common::{Parker, Priority, Ticket};
 use loom_tests::check;
@@ -55,7 +56,7 @@ fn push_blocking(channel: &Channel<usize>, item: usize) -> bool {
 /// A channel for one worker.
 fn channel(capacity: usize) -> (Arc<Channel<usize>>, Parker) {
     let parker = Parker::new();
-    (Arc::new(Channel::new(capacity, [parker.unparker()], [])), parker)
+    (Arc::new(Channel::new(capacity, [parker.unparker()], [], Fences::new())), parker)
 }
 
 #[test]
@@ -205,7 +206,7 @@ fn a_worker_that_takes_one_of_two_items_wakes_the_other_worker() {
     check("channel: two items, two workers", || {
         let parkers = [Parker::new(), Parker::new()];
         let unparkers = parkers.each_ref().map(Parker::unparker);
-        let channel = Arc::new(Channel::new(2, unparkers, []));
+        let channel = Arc::new(Channel::new(2, unparkers, [], Fences::new()));
         let [mine, theirs] = parkers;
         // The second place is filled and its worker woken while the first is not: that worker finds nothing. The
         // wake-up for the first item then stands for both, and each worker is held by what it takes.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use executor_common::cpu::default_parallelism;
 use executor_common::sync::Arc;
+use executor_common::sync::asymmetric::Fences;
 use executor_common::{DomainId, Parker, Role};
 
 use super::{AmpBuilder, BuildError};
@@ -41,6 +42,7 @@ pub(super) fn assemble(
             cores: config.core_set().iter().collect(),
             unparkers: parkers[index].iter().map(|(_, parker)| parker.unparker()).collect(),
             lenders: lenders.map(|(number, parker)| (*number, parker.unparker())).collect(),
+            sleep_fences: sleep_fences(plan, config),
             state_types: makers(builder, config.role()).types(),
             epoch,
             measures_delays: builder.measures_delays,
@@ -96,6 +98,12 @@ fn idle_in_force(asked: IdlePolicy, is_shared: bool, is_crowded: bool) -> IdlePo
         IdlePolicy::Spin if is_crowded => IdlePolicy::Backoff,
         asked => asked,
     }
+}
+
+/// Workers that lie down at once, each time they find nothing, do not make everybody else pay for it.
+fn sleep_fences(plan: &RolePlan, config: &RoleConfig) -> Fences {
+    let shares = config.core_set().iter().any(|core| plan.is_core_shared(config.role(), core));
+    if shares || config.idle_policy() == IdlePolicy::Park { Fences::full() } else { Fences::new() }
 }
 
 fn lends(lender: &RoleConfig, borrower: &RoleConfig) -> bool {

@@ -7,8 +7,9 @@
 //! | producer | **P1** publish (a stamp in a ring, the length of a woken queue, a due time) · **P2** fast fence · **P3** read `count` · if it is above zero: **P4** take one worker out under the lock, then unpark it |
 //! | worker | **W1** enter the list under the lock, which raises `count` · **W2** slow fence · **W3** look at everything that may wait for it, and at reasons to leave · **W4** park unless something was found · **W5** leave the list |
 //!
-//! The fences are those of `sync::asymmetric`: the worker, which is about to sleep, pays for both. A producer that finds
-//! everybody awake has paid for a load.
+//! The fences are those of `sync::asymmetric`: the worker, which is about to sleep, pays for both, and a producer that finds
+//! everybody awake has paid for a load. Where workers sleep at once, both pay: there the worker that catches up with a burst is about to
+//! sleep again and again, and its fence would interrupt the producer each time.
 //!
 //! # No wake-up is lost
 //!
@@ -35,9 +36,9 @@
 //! The waker takes the worker out of the list. A second producer finds the list empty and wakes nobody: a burst
 //! of pushes to one sleeping worker costs one system call.
 //!
-//! A worker can be in more than one list, of its own role and of those that it lends to, and be taken out of two; or be
-//! taken out just when its sleep ends by itself. Then a token may survive in its parker, and its next sleep ends at once.
-//! That costs one useless look.
+//! A worker that has been taken out has a token, or is about to get it. If it comes out of its sleep without one, it takes it by
+//! parking, so that no token survives into the next sleep. A worker can be in more than one list, of its own role and of those that it
+//! lends to, and be taken out of two; then a second token may survive, and costs one useless look.
 
 use std::time::Instant;
 
@@ -119,10 +120,12 @@ impl Sleepers {
         self.set_count(&list);
     }
 
-    fn leave(&self, worker: usize) {
+    /// False if a waker has taken the worker out.
+    fn leave(&self, worker: usize) -> bool {
         let mut list = self.list.lock();
-        take_out(&mut list, worker);
+        let was_in = take_out(&mut list, worker).is_some();
         self.set_count(&list);
+        was_in
     }
 
     fn set_count(&self, list: &[usize]) {
@@ -163,16 +166,20 @@ impl Sleep<'_> {
         // `count` could both miss, and the worker would sleep beside work.
         self.fences.slow();
         let sleeps = !found();
-        if sleeps {
-            match self.deadline {
-                None => self.parker.park(),
-                Some(deadline) => {
-                    self.parker.park_until(deadline);
+        let has_token = sleeps
+            && match self.deadline {
+                None => {
+                    self.parker.park();
+                    true
                 }
-            }
-        }
+                Some(deadline) => self.parker.park_until(deadline),
+            };
+        let mut taken_out = false;
         for (list, worker) in lists {
-            list.leave(worker);
+            taken_out |= !list.leave(worker);
+        }
+        if taken_out && !has_token {
+            self.parker.park();
         }
         sleeps
     }
@@ -205,6 +212,19 @@ mod tests {
         assert_eq!([woken(0), woken(1), woken(2)], [false, true, false]);
         sleepers.wake(1);
         assert!(!woken(1), "it does not sleep any more");
+    }
+
+    #[test]
+    fn a_worker_that_finds_work_leaves_no_token_behind() {
+        let parker = Parker::new();
+        let list = Sleepers::new([parker.unparker()]);
+        for deadline in [None, Some(Instant::now())] {
+            let sleep = Sleep { parker: &parker, fences: Fences::full(), deadline };
+            // The producer comes between the worker's entry and its look.
+            let slept = sleep.sleep(std::iter::once((&list, 0)), || list.wake_one());
+            assert!(!slept && !list.anybody());
+            assert!(!parker.park_timeout(Duration::ZERO));
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Worker {
             histogram.record(waited);
         }
         let permission = self.role.begin_task(state, Some(origin));
-        let mut outcome = self.run_task(queued.task, permission);
+        let mut outcome = self.run_task(queued.task, permission, || ());
         state.counters.count(&outcome);
         if let RunOutcome::Yielded(again) = outcome {
             let again = self.role.clock.queue(again);
@@ -61,15 +61,17 @@ impl Worker {
         }
     }
 
-    /// Runs or cancels; shows the stall watch what runs, and measures for how long if somebody wants to know.
+    /// Runs or cancels; shows the stall watch what runs, and measures for how long if somebody wants to know. `until` comes
+    /// last of all before the task.
     #[inline]
-    fn run_task(&self, task: Runnable, permission: Permission) -> RunOutcome {
+    fn run_task(&self, task: Runnable, permission: Permission, until: impl FnOnce()) -> RunOutcome {
         let state = self.state();
         if permission == Permission::Cancel {
             return task.cancel();
         }
         state.running.begin(task.id());
         let begun = state.run_time.as_ref().map(|_| Instant::now());
+        until();
         let outcome = task.run();
         if let (Some(histogram), Some(begun)) = (&state.run_time, begun) {
             histogram.record(begun.elapsed());
@@ -89,28 +91,32 @@ impl Worker {
 
     fn timed_step_at(&self, due_ns: u64) -> TimedStep {
         let timers = &self.state().timers;
-        let mut now_ns = timers.now_ns();
+        let now_ns = timers.now_ns();
         if due_ns > now_ns.saturating_add(self.spin_window_ns) {
             return TimedStep::Nothing;
         }
-        if due_ns > now_ns.saturating_add(LAST_STRETCH.as_nanos() as u64) {
+        let soon_ns = now_ns.saturating_add(LAST_STRETCH.as_nanos() as u64);
+        if due_ns > soon_ns {
             return TimedStep::Soon;
         }
-        while now_ns < due_ns {
-            now_ns = timers.now_ns();
-        }
         // Somebody may have taken it, or put another one before it.
-        let Some(timed) = timers.take_due(now_ns) else { return TimedStep::Soon };
+        let Some(timed) = timers.take_due(soon_ns) else { return TimedStep::Soon };
         self.run_timed(timed, now_ns);
         TimedStep::Ran
     }
 
-    fn run_timed(&self, timed: Timed, now_ns: u64) {
+    /// Runs a task that is due, or will be before long. All that can be done before that instant is done before it.
+    fn run_timed(&self, timed: Timed, mut now_ns: u64) {
         let state = self.state();
         state.counters.begin_busy_at(now_ns);
-        let (due_ns, lateness) = (timed.due_ns(), timed.lateness(now_ns));
+        let due_ns = timed.due_ns();
         let permission = self.role.begin_task(state, None);
-        let outcome = self.run_task(timed.task, permission);
+        let outcome = self.run_task(timed.task, permission, || {
+            while now_ns < due_ns {
+                now_ns = state.timers.now_ns();
+            }
+        });
+        let lateness = Duration::from_nanos(now_ns.saturating_sub(due_ns));
         state.counters.count(&outcome);
         match timed.periodic {
             None => self.note_lateness(lateness),
@@ -179,7 +185,7 @@ impl Worker {
         }
         let state = self.state();
         state.counters.begin_busy();
-        let outcome = self.run_task(queued.task, Permission::Run);
+        let outcome = self.run_task(queued.task, Permission::Run, || ());
         role.count_elsewhere(&outcome);
         state.counters.lent.add_owned(1);
         true

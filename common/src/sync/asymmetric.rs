@@ -43,6 +43,11 @@ impl Fences {
         Self { asymmetric: is_supported() }
     }
 
+    /// Full fences on both sides, where the slow side is no rare one.
+    pub fn full() -> Self {
+        Self { asymmetric: false }
+    }
+
     /// The fast side's fence: see [`light`].
     #[inline(always)]
     pub fn fast(self) {
