@@ -12,6 +12,7 @@ pub(super) struct Verdict {
     pub(super) policy: Policy,
     pub(super) beside: Policy,
     pub(super) ratio: Spread,
+    pub(super) rounds: usize,
 }
 
 /// What follows from a ratio and its spread.
@@ -21,7 +22,7 @@ pub(super) enum Outcome {
     Wins,
     /// Slower in all rounds.
     Loses,
-    /// Sometimes faster, sometimes slower: the difference is within the spread.
+    /// Sometimes faster, sometimes slower: the difference is within the spread. So is that of a single round, which has none.
     Draw,
 }
 
@@ -29,13 +30,16 @@ impl Verdict {
     /// `None` where one of the two did not take part.
     pub(super) fn of(policy: Policy, beside: Policy, all: &[Turns<Policy, Round>]) -> Option<Self> {
         let of = |who| all.iter().find(|turns| turns.peer == who);
-        let pairs = of(policy)?.rounds.iter().zip(&of(beside)?.rounds);
+        let (above, below) = (&of(policy)?.rounds, &of(beside)?.rounds);
+        let pairs = above.iter().zip(below);
         let ratio = Spread::of(pairs.map(|(above, below)| above.seconds / below.seconds))?;
-        Some(Self { policy, beside, ratio })
+        Some(Self { policy, beside, ratio, rounds: above.len() })
     }
 
     pub(super) fn outcome(&self) -> Outcome {
-        if self.ratio.max < 1.0 {
+        if self.rounds < 2 {
+            Outcome::Draw
+        } else if self.ratio.max < 1.0 {
             Outcome::Wins
         } else if self.ratio.min > 1.0 {
             Outcome::Loses
@@ -47,7 +51,7 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { policy, beside, ratio: Spread { median, min, max } } = self;
+        let Self { policy, beside, ratio: Spread { median, min, max }, rounds: _ } = self;
         match self.outcome() {
             Outcome::Wins => {
                 write!(f, "{policy} wins: {:.2} times as fast as {beside}", 1.0 / median)?;
@@ -83,5 +87,17 @@ mod tests {
         assert_eq!(outcome([1.1, 20.0, 3.0], "LOSES: takes 2.00 times"), Outcome::Loses);
         assert_eq!(outcome([0.9, 20.0, 3.0], "a draw (times as long: 2.00 [0.90"), Outcome::Draw);
         assert_eq!(Verdict::of(Policy::Require, Policy::BestEffort, &[off]), None);
+    }
+
+    #[test]
+    fn a_single_round_decides_nothing() {
+        let one = |peer, seconds| {
+            let Turns { mut rounds, .. } = turns(peer, [seconds; 3]);
+            rounds.truncate(1);
+            Turns { peer, rounds }
+        };
+        let all = [one(Policy::Off, 1.0), one(Policy::Require, 5.0)];
+        let verdict = Verdict::of(Policy::Require, Policy::Off, &all).unwrap();
+        assert_eq!(verdict.outcome(), Outcome::Draw);
     }
 }
