@@ -45,6 +45,7 @@ pub use turns::Turns;
 pub use woken::Woken;
 
 use sleepers::Sleep;
+use turns::Choice;
 
 /// Which lane of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,17 +225,26 @@ impl<T> Channel<T> {
         self.sleepers.wake(worker);
     }
 
-    /// Takes an item as `worker`, in its turns.
+    /// Takes an item as `worker`, in its turns. `None` also where another worker was faster; then this one looks again.
     ///
     /// Who has taken an item calls [`Channel::after_take`].
     #[inline]
     pub fn take(&self, worker: usize, turns: &mut Turns) -> Option<(T, Origin)> {
-        turns.take(|choice, source| match choice {
-            turns::Choice::High => self.take_from(LaneId::HIGH, source),
-            turns::Choice::Own => self.take_from(LaneId::of_worker(worker), source),
-            turns::Choice::Normal => self.take_from(LaneId::NORMAL, source),
-            turns::Choice::Local => Some((self.take_local(worker)?, Origin::Local)),
-        })
+        let choice = turns.next(|choice| match choice {
+            Choice::High => self.lane(LaneId::HIGH).has_work(),
+            Choice::Own => self.lane(LaneId::of_worker(worker)).has_work(),
+            Choice::Normal => self.lane(LaneId::NORMAL).has_work(),
+            Choice::Local => !self.local[worker].is_empty(),
+        })?;
+        let source = turns.source(choice);
+        let taken = match choice {
+            Choice::High => self.take_from(LaneId::HIGH, source),
+            Choice::Own => self.take_from(LaneId::of_worker(worker), source),
+            Choice::Normal => self.take_from(LaneId::NORMAL, source),
+            Choice::Local => Some((self.take_local(worker)?, Origin::Local)),
+        }?;
+        turns.served(choice);
+        Some(taken)
     }
 
     #[inline]

@@ -222,15 +222,22 @@ impl RoleHandle {
             .map_err(Refused::into_spawn_error)
     }
 
-    /// As `block_for_room`, counted.
+    /// Tries once, and then for as long as it takes; counts what came of it.
+    #[inline]
     fn block_for_room<W, H>(
         &self,
         terms: Terms,
         deadline: Option<Instant>,
         work: W,
-        attempt: impl FnMut(W) -> Result<H, TrySpawnError<W>>,
+        mut attempt: impl FnMut(W) -> Result<H, TrySpawnError<W>>,
     ) -> Result<H, Refused<W>> {
-        let answer = block_for_room(&self.shared, &self.state, terms, deadline, work, attempt);
+        let answer = match attempt(work) {
+            Ok(admitted) => return Ok(admitted),
+            Err(TrySpawnError::Full(work)) => {
+                block_for_room(&self.shared, &self.state, terms, deadline, work, attempt)
+            }
+            Err(error) => Err(Refused::Closed(error.into_inner())),
+        };
         let refusals = &self.state.refusals;
         match &answer {
             Ok(_) => {}

@@ -125,31 +125,29 @@ impl Drop for WorkerWait<'_> {
     }
 }
 
-/// Repeats `attempt` until there is room on these terms, blocking the thread in between.
+/// Repeats `attempt` until there is room on these terms, blocking the thread in between. It has failed once for want of room.
 ///
 /// A worker that waits with a deadline is no part of a deadlock, and is not entered in the graph.
+#[cold]
 pub(crate) fn block_for_room<W, H>(
     shared: &Shared,
     role: &RoleState,
     terms: Terms,
     deadline: Option<Instant>,
-    work: W,
+    mut work: W,
     mut attempt: impl FnMut(W) -> Result<H, TrySpawnError<W>>,
 ) -> Result<H, Refused<W>> {
-    let mut tries = 0;
-    let mut work = work;
-    loop {
+    for tries in 1..=SPINS + YIELDS {
+        if tries <= SPINS {
+            (0..1 << tries).for_each(|_| hint::spin_loop());
+        } else {
+            thread::yield_now();
+        }
         work = match attempt(work) {
             Ok(admitted) => return Ok(admitted),
             Err(TrySpawnError::Full(work)) => work,
             Err(error) => return Err(Refused::Closed(error.into_inner())),
         };
-        tries += 1;
-        match tries {
-            ..=SPINS => (0..1 << tries).for_each(|_| hint::spin_loop()),
-            _ if tries <= SPINS + YIELDS => thread::yield_now(),
-            _ => break,
-        }
     }
     let waiter = if deadline.is_none() { current::number_on(shared.executor) } else { None };
     let lane = terms.lane;

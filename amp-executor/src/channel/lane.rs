@@ -80,6 +80,7 @@ impl<T> Lane<T> {
         }
     }
 
+    #[inline]
     pub(super) fn has_work(&self) -> bool {
         self.ring.is_ready() || !self.woken.is_empty()
     }

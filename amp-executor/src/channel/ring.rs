@@ -111,11 +111,13 @@ impl<T> Ring<T> {
         self.mark << 1
     }
 
+    #[inline]
     fn slot(&self, position: usize) -> &Slot<T> {
         &self.slots[position & (self.mark - 1)]
     }
 
     /// The position after `position`. Laps wrap around with the word.
+    #[inline]
     fn after(&self, position: usize) -> usize {
         if (position & (self.mark - 1)) + 1 < self.capacity() {
             position + 1
@@ -261,6 +263,7 @@ impl<T> Ring<T> {
     }
 
     /// Whether a pop would find a value.
+    #[inline]
     pub fn is_ready(&self) -> bool {
         loop {
             // Ordering: as in `pop`. Whoever goes to sleep on the answer has a fence before this call.

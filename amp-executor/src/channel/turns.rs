@@ -25,8 +25,8 @@ pub struct Turns {
     high: u8,
     /// Who is first among those that are equal; a served one goes to the end.
     equals: [Choice; 3],
-    /// Where to look first in high, own and normal lane.
-    sources: [Source; 3],
+    /// Where to look first in each of the lanes.
+    sources: [Source; 4],
 }
 
 impl Turns {
@@ -35,57 +35,47 @@ impl Turns {
         Self {
             high: 0,
             equals: [Choice::Own, Choice::Normal, Choice::Local],
-            sources: [Source::Ring; 3],
+            sources: [Source::Ring; 4],
         }
     }
 
-    /// Asks `take` for one choice after the other until one of them has something.
-    #[inline]
-    pub(super) fn take<R>(
-        &mut self,
-        mut take: impl FnMut(Choice, Source) -> Option<R>,
-    ) -> Option<R> {
+    /// Whose turn it is, among those that `is_ready` says have something.
+    #[inline(always)]
+    pub(super) fn next(&self, is_ready: impl Fn(Choice) -> bool) -> Option<Choice> {
         let high_first = self.high < HIGH_FIRST;
-        if high_first && let Some(taken) = self.take_high(&mut take) {
-            return Some(taken);
+        if high_first && is_ready(Choice::High) {
+            return Some(Choice::High);
         }
-        for place in 0..self.equals.len() {
-            let choice = self.equals[place];
-            if let Some(taken) = take(choice, self.source(choice)) {
-                self.high = 0;
-                self.equals[place..].rotate_left(1);
-                self.next_source(choice);
-                return Some(taken);
-            }
+        if let Some(choice) = self.equals.into_iter().find(|choice| is_ready(*choice)) {
+            return Some(choice);
         }
-        if high_first { None } else { self.take_high(&mut take) }
+        (!high_first && is_ready(Choice::High)).then_some(Choice::High)
     }
 
-    fn take_high<R>(&mut self, take: &mut impl FnMut(Choice, Source) -> Option<R>) -> Option<R> {
-        let taken = take(Choice::High, self.source(Choice::High))?;
-        self.high = if self.high < HIGH_FIRST { self.high + 1 } else { 0 };
-        self.next_source(Choice::High);
-        Some(taken)
+    /// Where to look first in a lane.
+    #[inline]
+    pub(super) fn source(&self, choice: Choice) -> Source {
+        self.sources[choice as usize]
     }
 
-    fn source(&self, choice: Choice) -> Source {
-        place(choice).map_or(Source::Ring, |place| self.sources[place])
-    }
-
-    fn next_source(&mut self, choice: Choice) {
-        if let Some(place) = place(choice) {
-            self.sources[place] = self.sources[place].other();
+    /// Something has been taken from there.
+    #[inline]
+    pub(super) fn served(&mut self, choice: Choice) {
+        let source = &mut self.sources[choice as usize];
+        *source = source.other();
+        if choice == Choice::High {
+            self.high = if self.high < HIGH_FIRST { self.high + 1 } else { 0 };
+            return;
         }
-    }
-}
-
-/// The place among the lanes; local futures have none.
-fn place(choice: Choice) -> Option<usize> {
-    match choice {
-        Choice::High => Some(0),
-        Choice::Own => Some(1),
-        Choice::Normal => Some(2),
-        Choice::Local => None,
+        self.high = 0;
+        let [first, second, third] = self.equals;
+        self.equals = if choice == first {
+            [second, third, first]
+        } else if choice == second {
+            [first, third, second]
+        } else {
+            self.equals
+        };
     }
 }
 
@@ -104,8 +94,8 @@ mod tests {
         let mut turns = Turns::new();
         (0..times)
             .map(|_| {
-                let choice =
-                    turns.take(|choice, _| there.contains(&choice).then_some(choice)).unwrap();
+                let choice = turns.next(|choice| there.contains(&choice)).unwrap();
+                turns.served(choice);
                 format!("{choice:?}").remove(0)
             })
             .collect()
@@ -129,11 +119,11 @@ mod tests {
     #[test]
     fn ring_and_woken_queue_take_turns_in_each_lane() {
         let mut turns = Turns::new();
-        let mut normal =
-            || turns.take(|choice, source| (choice == Choice::Normal).then_some(source));
-        assert_eq!(
-            [normal(), normal(), normal()],
-            [Source::Ring, Source::Woken, Source::Ring].map(Some)
-        );
+        let mut normal = || {
+            let source = turns.source(Choice::Normal);
+            turns.served(Choice::Normal);
+            source
+        };
+        assert_eq!([normal(), normal(), normal()], [Source::Ring, Source::Woken, Source::Ring]);
     }
 }
