@@ -151,6 +151,11 @@ impl RoleState {
         self.domain
     }
 
+    /// Whether workers of other roles may take closures of this one.
+    pub(crate) fn has_lenders(&self) -> bool {
+        !self.lender_numbers.is_empty()
+    }
+
     /// Whether each worker has a value of this type.
     pub(crate) fn has_state(&self, state: TypeId) -> bool {
         self.state_types.contains(&state)

@@ -99,7 +99,8 @@ impl RoleConfig {
     }
 
     /// The role's idle workers take single closures that wait in `role`'s channel, while they have nothing of their own to
-    /// do. Futures are not lent. A worker that has taken one finishes it before it serves its own role again.
+    /// do. Futures are not lent, and what wants the role's state is not either. A worker that has taken a closure finishes it
+    /// before it serves its own role again.
     ///
     /// May be called for several roles, which are asked in this order. Lending goes one way: roles that lend in a circle make
     /// no plan.

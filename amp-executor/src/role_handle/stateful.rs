@@ -52,7 +52,12 @@ impl RoleHandle {
             let type_name = std::any::type_name::<S>();
             return Err(SpawnError::NoState { role: self.role(), type_name });
         }
-        self.spawn(|| lent(f))
+        if self.lane.worker().is_none() && self.state.has_lenders() {
+            // The value is here: a future comes home, whoever takes it.
+            self.spawn_future(async { lent(f) })
+        } else {
+            self.spawn(|| lent(f))
+        }
     }
 
     /// Spawns a future that is made on one of the role's workers, stays there, and need not be `Send`; waits for room as

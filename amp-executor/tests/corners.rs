@@ -1,0 +1,35 @@
+//! Where two features meet.
+
+mod support;
+
+use amp_executor::{AmpBuilder, AmpExecutor, RoleConfig};
+use support::{A, B, Hold, hold, usable, watchdog};
+
+/// A and B with one worker each, and B lends to A.
+fn b_lends_to_a(capacity: usize) -> AmpBuilder {
+    let cores = usable();
+    let on = |role, core: &usize| RoleConfig::new(role).cores([*core]).shared().capacity(capacity);
+    AmpExecutor::builder()
+        .role(on(A, cores.first().unwrap()))
+        .role(on(B, cores.last().unwrap()).lend_to(A))
+}
+
+/// Occupies A's own worker, which is on the first core. Nobody else may take this task.
+fn hold_a(amp: &AmpExecutor) -> Hold {
+    hold(&amp.role(A).unwrap().on_core(usable()[0]).unwrap())
+}
+
+#[test]
+fn a_task_that_wants_its_roles_state_is_not_lent() {
+    watchdog(|| {
+        let amp = b_lends_to_a(8).state(A, |_| 1_u32).build().unwrap();
+        let a = amp.role(A).unwrap();
+        let held = hold_a(&amp);
+        let one = a.with_state(|n: &mut u32| *n).unwrap();
+        // This one is lent, so that the lender has had the other one in its hands.
+        let name = || std::thread::current().name().unwrap().to_owned();
+        assert!(a.spawn(name).unwrap().join().unwrap().starts_with("b-"));
+        held.release();
+        assert_eq!(one.join().unwrap(), 1);
+    });
+}
