@@ -316,6 +316,11 @@ impl<T> Channel<T> {
         self.lanes[..LaneId::SHARED].iter().any(|lane| lane.ring().is_ready())
     }
 
+    /// Whether a future for any worker is ready to go on, or has been sent home.
+    pub fn has_woken_shared(&self) -> bool {
+        self.lanes[..LaneId::SHARED].iter().any(|lane| !lane.woken().is_empty())
+    }
+
     fn has_work(&self, worker: usize) -> bool {
         self.has_shared_work()
             || self.lane(LaneId::of_worker(worker)).has_work()

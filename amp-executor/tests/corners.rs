@@ -33,3 +33,19 @@ fn a_task_that_wants_its_roles_state_is_not_lent() {
         assert_eq!(one.join().unwrap(), 1);
     });
 }
+
+/// The future is in neither ring nor registry while a lender has it in its hands.
+#[test]
+fn a_shutdown_runs_the_futures_that_a_lender_sends_home() {
+    watchdog(|| {
+        for _ in 0..1_000 {
+            let amp = b_lends_to_a(16).build().unwrap();
+            let a = amp.role(A).unwrap();
+            let spawn = |n| a.spawn_future(async move { n }).unwrap();
+            let tasks: Vec<_> = (0..16).map(spawn).collect();
+            let report = amp.shutdown();
+            assert!(report.is_clean(), "{report}");
+            assert!(tasks.into_iter().map(|task| task.join().unwrap()).eq(0..16));
+        }
+    });
+}

@@ -9,12 +9,26 @@ use super::{RoleState, WorkerState};
 
 impl RoleState {
     /// Whether `worker`, which finds nothing to do, may leave for good. What it could take is closed and empty, and no
-    /// admitted future is left that could be woken.
+    /// admitted future is left that could be woken, or sent home by a lender.
     pub(crate) fn may_leave(&self, worker: usize) -> bool {
         let own = &self.workers[worker];
         self.channel.is_drained(worker)
             && own.timers.next_ns().is_none()
-            && (self.is_stopping() || (self.registry.is_empty() && own.local_alive.get() == 0))
+            && (self.is_stopping()
+                || (self.registry.is_empty()
+                    && own.local_alive.get() == 0
+                    && self.nothing_comes_home()))
+    }
+
+    /// Whether no future that was spawned is with a lender, or back from one. The rings are drained.
+    fn nothing_comes_home(&self) -> bool {
+        if !self.has_lenders() {
+            return true;
+        }
+        // Ordering: pairs with the fast fence in `lend`: who finds a ring empty because a lender has taken the last task sees
+        // that lender, or that it has given the task back.
+        self.fences.slow();
+        self.borrowed() == 0 && !self.channel.has_woken_shared()
     }
 
     /// Takes nothing any more. What has been accepted is run, and then the workers leave.
@@ -29,7 +43,7 @@ impl RoleState {
         self.close();
         // Ordering: Release, see `is_stopping`.
         self.flags.stopping.store(true, Ordering::Release);
-        // Ordering: pairs with the fast fence in `WorkerState::enter_task`, and with the exchange in `lend`.
+        // Ordering: pairs with the fast fences in `WorkerState::enter_task` and in `lend`.
         self.fences.slow();
         self.registry.close();
         self.channel.wake_all();
@@ -55,9 +69,11 @@ impl RoleState {
     /// A lender is about to take a task of this role. False if the role is stopping, and there is nothing to take; else
     /// [`RoleState::give_back`] is to be called when the task is over, or there was none.
     pub(crate) fn lend(&self) -> bool {
-        // Ordering: SeqCst, pairs with the fence in `stop`: either this lender sees that the role is stopping, or who
-        // stops it sees the lender.
-        self.borrowed.fetch_add(1, Ordering::SeqCst);
+        // Ordering: Relaxed, ordered by the fence below.
+        self.borrowed.fetch_add(1, Ordering::Relaxed);
+        // Ordering: pairs with the slow fence in `stop`: either this lender sees that the role is stopping, or who stops it
+        // sees the lender. And with the one in `nothing_comes_home`, which sees the lender before what it takes is gone.
+        self.fences.fast();
         if self.is_stopping() {
             self.give_back();
             return false;
@@ -69,6 +85,12 @@ impl RoleState {
     pub(crate) fn give_back(&self) {
         // Ordering: Release pairs with the Acquire in `borrowed`, so that who waits for the lender sees what it counted.
         self.borrowed.fetch_sub(1, Ordering::Release);
+        // Ordering: pairs with the slow fence of a worker that falls asleep (`sleepers.rs`): either it sees that nothing comes home
+        // any more, or this lender sees that the role is closing, and wakes it.
+        self.fences.fast();
+        if self.is_closing() {
+            self.channel.wake_all();
+        }
         // Who looks before this takes the lock, and is waiting once it has it.
         drop(self.alive.lock());
         self.left.notify_all();
