@@ -258,11 +258,12 @@ impl<T> Channel<T> {
         self.local[worker].pop()
     }
 
-    /// Takes an item that was spawned for any worker, as somebody who lends to this role, or as its end.
+    /// Takes an item that was spawned for any worker, as somebody who lends to this role.
     pub fn take_shared(&self) -> Option<(T, Origin)> {
-        [LaneId::HIGH, LaneId::NORMAL].into_iter().find_map(|lane| {
-            let item = self.lane(lane).ring().pop()?;
-            Some((item, Origin::Lane(lane, Source::Ring)))
+        [LaneId::HIGH, LaneId::NORMAL].into_iter().find_map(|id| {
+            let lane = self.lane(id);
+            let item = if lane.is_lendable() { lane.ring().pop()? } else { return None };
+            Some((item, Origin::Lane(id, Source::Ring)))
         })
     }
 
@@ -311,9 +312,9 @@ impl<T> Channel<T> {
         self.lanes[..LaneId::SHARED].iter().any(Lane::has_work)
     }
 
-    /// Whether there is something in the rings for any worker.
+    /// Whether there is something that a lender may take.
     pub fn has_lendable_work(&self) -> bool {
-        self.lanes[..LaneId::SHARED].iter().any(|lane| lane.ring().is_ready())
+        self.lanes[..LaneId::SHARED].iter().any(Lane::is_lendable)
     }
 
     /// Whether a future for any worker is ready to go on, or has been sent home.

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use amp_executor::{AmpBuilder, AmpExecutor, RoleConfig};
 use support::{A, B, Hold, hold, usable, watchdog};
 
@@ -47,5 +49,27 @@ fn a_shutdown_runs_the_futures_that_a_lender_sends_home() {
             assert!(report.is_clean(), "{report}");
             assert!(tasks.into_iter().map(|task| task.join().unwrap()).eq(0..16));
         }
+    });
+}
+
+#[test]
+fn a_lender_leaves_the_channel_its_bound() {
+    watchdog(|| {
+        const CAPACITY: usize = 4;
+        let amp = b_lends_to_a(CAPACITY).build().unwrap();
+        let a = amp.role(A).unwrap();
+        let held = hold_a(&amp);
+        let mut futures = Vec::new();
+        while let Ok(future) = a.try_spawn_future(async {}) {
+            futures.push(future);
+            // The lender gets time to send it home, which it does not do for ever.
+            let until = Instant::now() + Duration::from_millis(50);
+            while a.depth() > 0 && Instant::now() < until {
+                std::thread::yield_now();
+            }
+            assert!(futures.len() <= 2 * CAPACITY, "there is no bound");
+        }
+        held.release();
+        futures.into_iter().for_each(|future| future.join().unwrap());
     });
 }

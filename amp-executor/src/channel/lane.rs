@@ -85,6 +85,12 @@ impl<T> Lane<T> {
         self.ring.is_ready() || !self.woken.is_empty()
     }
 
+    /// Whether a lender may take from the ring. It sends futures home, to the woken queue, and makes room by that: only so many, or
+    /// the ring would have no bound.
+    pub(super) fn is_lendable(&self) -> bool {
+        self.ring.is_ready() && self.woken.len() < self.ring.capacity()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.ring.len() + self.woken.len()
     }
