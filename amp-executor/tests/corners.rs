@@ -2,10 +2,11 @@
 
 mod support;
 
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use amp_executor::{AmpBuilder, AmpExecutor, RoleConfig};
-use support::{A, B, Hold, hold, usable, watchdog};
+use amp_executor::{AmpBuilder, AmpExecutor, RoleConfig, TrySpawnError};
+use support::{A, B, Hold, hold, one_role, until, usable, watchdog};
 
 /// A and B with one worker each, and B lends to A.
 fn b_lends_to_a(capacity: usize) -> AmpBuilder {
@@ -71,5 +72,42 @@ fn a_lender_leaves_the_channel_its_bound() {
         }
         held.release();
         futures.into_iter().for_each(|future| future.join().unwrap());
+    });
+}
+
+#[test]
+fn a_shutdown_ends_a_periodic_task_that_overruns() {
+    watchdog(|| {
+        let amp = one_role(8).build().unwrap();
+        let a = amp.role(A).unwrap();
+        let (tick, ticks) = mpsc::channel();
+        let period = Duration::from_micros(50);
+        let late = move || {
+            let _ = tick.send(());
+            let end = Instant::now() + 3 * period;
+            while Instant::now() < end {}
+        };
+        let ticking = a.spawn_every(period, late).unwrap();
+        ticks.iter().take(3).for_each(drop);
+        assert!(amp.shutdown().is_clean());
+        ticking.join().unwrap();
+    });
+}
+
+#[test]
+fn a_closed_role_takes_no_timed_task() {
+    watchdog(|| {
+        let amp = Arc::new(one_role(8).build().unwrap());
+        let a = amp.role(A).unwrap();
+        let held = hold(&a);
+        let drainer = Arc::clone(&amp);
+        let draining = std::thread::spawn(move || drainer.drain_role(A));
+        until(|| a.is_closed());
+        let once = a.spawn_at(Instant::now(), || ());
+        assert!(matches!(once, Err(TrySpawnError::Closed(_))), "{once:?}");
+        let often = a.spawn_every(Duration::from_secs(1), || ());
+        assert!(matches!(often, Err(TrySpawnError::Closed(_))));
+        held.release();
+        assert!(draining.join().unwrap().unwrap().is_clean());
     });
 }

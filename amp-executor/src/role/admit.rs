@@ -137,6 +137,9 @@ impl RoleState {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        if self.is_closing() {
+            return Err(TrySpawnError::Closed(f));
+        }
         let worker = self.timed_worker(terms);
         let deadline = time_to_live.and_then(|time| due.checked_add(time));
         let handle = self.workers[worker].timers.add(due, f, |f| {
@@ -167,6 +170,9 @@ impl RoleState {
         F: FnMut() + Send + 'static,
     {
         let periodic = Arc::new(Periodic::new(period, missed_periods));
+        if this.is_closing() {
+            return Err(TrySpawnError::Closed(f));
+        }
         let worker = this.timed_worker(terms);
         let tag = Route::Lane(LaneId::of_worker(worker)).tag();
         let task = this.workers[worker].timers.add(first, f, |f| {

@@ -125,10 +125,16 @@ impl Worker {
                     self.note_lateness(lateness);
                     periodic.count_run(lateness);
                 }
-                if let RunOutcome::Yielded(again) = outcome
-                    && let Err(again) = state.timers.come_again(due_ns, again, &periodic)
-                {
-                    self.end_periodic(again, &periodic);
+                if let RunOutcome::Yielded(again) = outcome {
+                    // One that is always late would keep the worker from ever finding nothing to do.
+                    let refused = if self.role.is_closing() {
+                        Err(again)
+                    } else {
+                        state.timers.come_again(due_ns, again, &periodic)
+                    };
+                    if let Err(again) = refused {
+                        self.end_periodic(again, &periodic);
+                    }
                 }
             }
         }
