@@ -178,7 +178,7 @@ impl Timers {
     ///
     /// # Errors
     ///
-    /// The task comes back at the end.
+    /// The task comes back at the end, and if it has been stopped.
     pub(crate) fn come_again(
         &self,
         due_ns: u64,
@@ -186,17 +186,18 @@ impl Timers {
         periodic: &Arc<Periodic>,
     ) -> Result<(), Runnable> {
         let (next_ns, missed) = periodic.next(due_ns, self.now_ns());
-        periodic.count_missed(missed);
-        self.missed.add_owned(missed);
         let mut state = self.state.lock();
-        if state.ended {
+        // Who stops it from now on finds it here (`hurry`).
+        if state.ended || periodic.is_stopped() {
             return Err(task);
         }
+        periodic.count_missed(missed);
+        self.missed.add_owned(missed);
         self.push(&mut state, next_ns, task, Some(Arc::clone(periodic)));
         Ok(())
     }
 
-    /// Makes a periodic task due at once.
+    /// Makes a periodic task due at once. One that runs now is not here: it has been stopped, and does not come again.
     fn hurry(&self, periodic: &Arc<Periodic>) {
         let is_it = |timed: &Timed| {
             timed.periodic.as_ref().is_some_and(|other| Arc::ptr_eq(other, periodic))

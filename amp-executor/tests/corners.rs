@@ -5,7 +5,7 @@ mod support;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use amp_executor::{AmpBuilder, AmpExecutor, RoleConfig, TrySpawnError};
+use amp_executor::{AmpBuilder, AmpExecutor, MissedPeriods, RoleConfig, TrySpawnError};
 use support::{A, B, Hold, hold, one_role, until, usable, watchdog};
 
 /// A and B with one worker each, and B lends to A.
@@ -109,5 +109,27 @@ fn a_closed_role_takes_no_timed_task() {
         assert!(matches!(often, Err(TrySpawnError::Closed(_))));
         held.release();
         assert!(draining.join().unwrap().unwrap().is_clean());
+    });
+}
+
+#[test]
+fn a_periodic_task_that_is_stopped_while_it_runs_ends_with_that_run() {
+    watchdog(|| {
+        let amp = one_role(8).build().unwrap();
+        let a = amp.role(A).unwrap();
+        let (begin, begun) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let run = move || {
+            begin.send(()).unwrap();
+            released.recv().unwrap();
+        };
+        let hour = Duration::from_secs(3600);
+        let skip = MissedPeriods::Skip;
+        let ticking = a.spawn_every_from(Instant::now(), hour, skip, run).unwrap();
+        begun.recv().unwrap();
+        ticking.stop();
+        release.send(()).unwrap();
+        ticking.join().unwrap();
+        assert!(begun.recv().is_err(), "the closure is gone");
     });
 }
