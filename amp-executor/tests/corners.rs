@@ -133,3 +133,26 @@ fn a_periodic_task_that_is_stopped_while_it_runs_ends_with_that_run() {
         assert!(begun.recv().is_err(), "the closure is gone");
     });
 }
+
+#[test]
+fn what_does_not_start_is_not_late() {
+    watchdog(|| {
+        let amp = one_role(8).build().unwrap();
+        let a = amp.role(A).unwrap();
+        let held = hold(&a);
+        let now = Instant::now();
+        let once = a.spawn_at(now, || ()).unwrap();
+        once.abort();
+        let expired = a.with_time_to_live(Duration::ZERO).spawn_at(now, || ()).unwrap();
+        let often =
+            a.spawn_every_from(now, Duration::from_secs(1), MissedPeriods::Skip, || ()).unwrap();
+        often.abort_handle().abort();
+        held.release();
+        assert!(once.join().unwrap_err().is_cancelled());
+        assert!(expired.join().unwrap_err().is_expired());
+        until(|| often.is_finished());
+        let _ = amp.shutdown();
+        assert_eq!((often.runs(), often.lateness().count), (0, 0));
+        assert_eq!(amp.metrics().role(A).unwrap().lateness, None);
+    });
+}

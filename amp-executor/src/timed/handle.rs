@@ -58,7 +58,7 @@ impl PeriodicHandle {
         self.task.id()
     }
 
-    /// How often it has run.
+    /// How often it has run, the present run included.
     pub fn runs(&self) -> u64 {
         self.periodic.runs()
     }

@@ -27,7 +27,7 @@ pub(crate) struct Periodic {
     period_ns: u64,
     missed_periods: MissedPeriods,
     stopped: AtomicBool,
-    /// Times that it has run. The worker writes it, as the next.
+    /// Runs that have begun. The worker writes it, as the next.
     runs: Counter,
     missed: Counter,
     lateness: DelayHistogram,
@@ -60,17 +60,11 @@ impl Periodic {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// It has begun so late, and has run.
-    pub(crate) fn count_run(&self, lateness: Duration) {
-        self.runs.add_owned(1);
-        self.lateness.record(lateness);
-    }
-
     pub(super) fn count_missed(&self, periods: u64) {
         self.missed.add_owned(periods);
     }
 
-    pub(super) fn runs(&self) -> u64 {
+    pub(crate) fn runs(&self) -> u64 {
         self.runs.get()
     }
 
@@ -78,7 +72,7 @@ impl Periodic {
         self.missed.get()
     }
 
-    pub(super) fn lateness(&self) -> &DelayHistogram {
+    pub(crate) fn lateness(&self) -> &DelayHistogram {
         &self.lateness
     }
 
@@ -110,6 +104,7 @@ impl<F: FnMut()> Future for PeriodicRun<F> {
         if self.periodic.is_stopped() {
             return Poll::Ready(());
         }
+        self.periodic.runs.add_owned(1);
         (self.f)();
         // Yields: the worker gets the task back at once, and puts it into its heap again.
         context.waker().wake_by_ref();

@@ -1,6 +1,6 @@
 //! A task's turn.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use executor_common::{RunOutcome, Runnable};
 
@@ -110,6 +110,7 @@ impl Worker {
         let state = self.state();
         state.counters.begin_busy_at(now_ns);
         let due_ns = timed.due_ns();
+        let runs = timed.periodic.as_ref().map_or(0, |periodic| periodic.runs());
         let permission = self.role.begin_task(state, None);
         let outcome = self.run_task(timed.task, permission, || {
             while now_ns < due_ns {
@@ -119,11 +120,15 @@ impl Worker {
         let lateness = Duration::from_nanos(now_ns.saturating_sub(due_ns));
         state.counters.count(&outcome);
         match timed.periodic {
-            None => self.note_lateness(lateness),
+            None => {
+                if matches!(outcome, RunOutcome::Finished | RunOutcome::Panicked) {
+                    state.lateness.record(lateness);
+                }
+            }
             Some(periodic) => {
-                if !periodic.is_stopped() {
-                    self.note_lateness(lateness);
-                    periodic.count_run(lateness);
+                if periodic.runs() > runs {
+                    state.lateness.record(lateness);
+                    periodic.lateness().record(lateness);
                 }
                 if let RunOutcome::Yielded(again) = outcome {
                     // One that is always late would keep the worker from ever finding nothing to do.
@@ -145,10 +150,6 @@ impl Worker {
     fn end_periodic(&self, task: Runnable, periodic: &Periodic) {
         periodic.stop();
         self.state().counters.count(&task.run());
-    }
-
-    fn note_lateness(&self, lateness: Duration) {
-        self.state().lateness.record(lateness);
     }
 
     /// The role takes nothing any more: periodic tasks end, and what has not become due is cancelled.
