@@ -101,8 +101,8 @@ impl Timers {
     }
 
     fn ns(&self, instant: Instant) -> u64 {
-        // 584 years fit; what was due before the epoch is due at it.
-        instant.saturating_duration_since(self.epoch).as_nanos() as u64
+        // 584 years fit, and what is due later is never due; what was due before the epoch is due at it.
+        u64::try_from(instant.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(NEVER)
     }
 
     /// The due time that the worker has to look at next.

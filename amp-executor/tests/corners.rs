@@ -156,3 +156,21 @@ fn what_does_not_start_is_not_late() {
         assert_eq!(amp.metrics().role(A).unwrap().lateness, None);
     });
 }
+
+#[test]
+fn times_beyond_the_clock_never_come() {
+    watchdog(|| {
+        let amp = one_role(8).build().unwrap();
+        let a = amp.role(A).unwrap();
+        let often = a.spawn_every(Duration::MAX, || unreachable!()).unwrap();
+        // More nanoseconds than fit into 64 bits.
+        let far = Instant::now() + Duration::from_nanos(u64::MAX) + Duration::from_secs(1);
+        let once = a.spawn_at(far, || unreachable!()).unwrap();
+        let soon = Instant::now() + Duration::from_millis(1);
+        a.spawn_at(soon, || ()).unwrap().join().unwrap();
+        a.with_time_to_live(Duration::MAX).spawn_at(soon, || ()).unwrap().join().unwrap();
+        assert_eq!(amp.shutdown().cancelled, 1);
+        often.join().unwrap();
+        assert!(once.join().unwrap_err().is_cancelled());
+    });
+}

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use executor_common::{JoinHandle, TrySpawnError};
 
-use super::RoleHandle;
+use super::{RoleHandle, far_future};
 use crate::role::RoleState;
 use crate::timed::{MissedPeriods, PeriodicHandle};
 
@@ -78,7 +78,8 @@ impl RoleHandle {
     where
         F: FnMut() + Send + 'static,
     {
-        let first = Instant::now() + period;
+        // A period beyond the clock's range is none that would end.
+        let first = Instant::now().checked_add(period).unwrap_or_else(far_future);
         self.spawn_every_from(first, period, MissedPeriods::default(), f)
     }
 
