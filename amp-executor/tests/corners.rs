@@ -2,10 +2,11 @@
 
 mod support;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use amp_executor::{AmpBuilder, AmpExecutor, MissedPeriods, RoleConfig, TrySpawnError};
+use amp_executor::{AmpBuilder, AmpExecutor, MissedPeriods, RoleConfig, RoleHandle, TrySpawnError};
 use support::{A, B, Hold, hold, one_role, until, usable, watchdog};
 
 /// A and B with one worker each, and B lends to A.
@@ -172,5 +173,30 @@ fn times_beyond_the_clock_never_come() {
         assert_eq!(amp.shutdown().cancelled, 1);
         often.join().unwrap();
         assert!(once.join().unwrap_err().is_cancelled());
+    });
+}
+
+/// What a batch has pushed when its iterator panics runs.
+fn batch_with_a_panic(
+    spawn: impl Fn(&RoleHandle, Box<dyn Iterator<Item = Box<dyn FnOnce() + Send>>>),
+) {
+    let amp = one_role(8).build().unwrap();
+    let a = amp.role(A).unwrap();
+    until(|| amp.metrics().workers[0].parks == 1);
+    let (done, is_done) = mpsc::channel();
+    let closures = (0..2).map(move |n| {
+        assert_eq!(n, 0, "on purpose");
+        let done = done.clone();
+        Box::new(move || done.send(()).unwrap()) as Box<dyn FnOnce() + Send>
+    });
+    catch_unwind(AssertUnwindSafe(|| spawn(&a, Box::new(closures)))).unwrap_err();
+    is_done.recv().unwrap();
+}
+
+#[test]
+fn a_batch_whose_iterator_panics_is_announced() {
+    watchdog(|| {
+        batch_with_a_panic(|a, closures| drop(a.try_spawn_batch(closures)));
+        batch_with_a_panic(|a, closures| drop(a.spawn_batch(closures)));
     });
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use executor_common::{JoinHandle, SpawnError, TrySpawnError};
 
 use super::RoleHandle;
+use crate::channel::{Channel, LaneId};
+use crate::queued::Queued;
 
 /// What became of a batch; see [`RoleHandle::try_spawn_batch`].
 #[must_use = "closures that were not admitted are in it"]
@@ -60,18 +62,20 @@ impl RoleHandle {
         let terms = self.terms();
         let mut closures = closures.into_iter();
         let mut batch = Batch { handles: Vec::new(), refused: Vec::new() };
+        let mut pushed = Pushed { channel: &self.state.channel, lane: terms.lane, any: false };
         for f in closures.by_ref() {
             match self.count_refusal(self.state.try_closure_quietly(terms, f)) {
-                Ok(handle) => batch.handles.push(handle),
+                Ok(handle) => {
+                    pushed.any = true;
+                    batch.handles.push(handle);
+                }
                 Err(error) => {
                     batch.refused.push(error.into_inner());
                     break;
                 }
             }
         }
-        if !batch.handles.is_empty() {
-            self.state.channel.announce(terms.lane);
-        }
+        drop(pushed);
         batch.refused.extend(closures);
         batch
     }
@@ -90,16 +94,18 @@ impl RoleHandle {
         T: Send + 'static,
     {
         let terms = self.terms();
-        let lane = self.state.channel.lane(terms.lane);
         let mut handles = Vec::new();
-        let mut announced = 0;
+        let mut pushed = Pushed { channel: &self.state.channel, lane: terms.lane, any: false };
         for f in closures {
             let handle = match self.state.try_closure_quietly(terms, f) {
-                Ok(handle) => handle,
+                Ok(handle) => {
+                    pushed.any = true;
+                    handle
+                }
                 Err(TrySpawnError::Full(f)) => {
                     // Who is to make the room has to be awake.
                     self.state.channel.announce(terms.lane);
-                    announced = handles.len() + 1;
+                    pushed.any = false;
                     self.spawn(f)?
                 }
                 Err(TrySpawnError::Closed(_) | TrySpawnError::UnknownRole(_)) => {
@@ -109,9 +115,22 @@ impl RoleHandle {
             };
             handles.push(handle);
         }
-        if announced < handles.len() && !lane.ring().is_empty() {
-            self.state.channel.announce(terms.lane);
-        }
         Ok(handles)
+    }
+}
+
+/// What has been pushed without a wake-up. It is announced in any case: the iterator is foreign code and may panic, and the role may be
+/// closed in the middle of a batch.
+struct Pushed<'a> {
+    channel: &'a Channel<Queued>,
+    lane: LaneId,
+    any: bool,
+}
+
+impl Drop for Pushed<'_> {
+    fn drop(&mut self) {
+        if self.any && !self.channel.lane(self.lane).ring().is_empty() {
+            self.channel.announce(self.lane);
+        }
     }
 }
