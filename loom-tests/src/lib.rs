@@ -6,7 +6,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `model` | `check`: runs a model, and fails unless it was explored to its end |
+//! | `model` | `check`: runs a model, and fails unless it was explored to its end; `aside`: what is not its subject |
 //! | `pause` | a future that waits for one wake-up |
 //! | `queue` | the smallest scheduler for futures |
 //! | `witness` | values that show when they were written and dropped |
@@ -21,7 +21,7 @@ pub mod queue;
 pub mod witness;
 
 #[cfg(loom)]
-pub use model::check;
+pub use model::{aside, check};
 #[cfg(loom)]
 pub use pause::Pause;
 #[cfg(loom)]

@@ -69,6 +69,18 @@ pub fn check(name: &str, model: impl Fn() + Sync + Send + 'static) {
     CURRENT.with(|current| *current.borrow_mut() = None);
 }
 
+/// Runs `f`, a part of a model that is not its subject: in one way in each execution. What is explored around it is
+/// explored in full, and other threads' steps that fall into `f` are as little explored as its own.
+///
+/// A model of a whole executor goes through the start and the end of its threads. With both left to the models that
+/// are about them, the others can be explored to their end.
+pub fn aside<R>(f: impl FnOnce() -> R) -> R {
+    loom::stop_exploring();
+    let result = f();
+    loom::explore();
+    result
+}
+
 /// Writes past the test harness, which would swallow the line of a test that passes.
 fn say(line: std::fmt::Arguments<'_>) {
     // Nothing depends on the line, and a closed stderr is no failure of the model.

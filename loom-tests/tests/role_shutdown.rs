@@ -5,9 +5,9 @@
 use std::io;
 
 use amp_executor::cpu::{CpuControl, CpuSet};
-use amp_executor::{AmpExecutor, Role, RoleConfig, SpawnError, yield_now};
+use amp_executor::{AmpExecutor, JoinHandle, Role, RoleConfig, SpawnError, yield_now};
 use executor_common::sync::thread;
-use loom_tests::check;
+use loom_tests::{aside, check};
 
 /// A machine on which every pin succeeds.
 #[derive(Debug)]
@@ -42,18 +42,31 @@ fn executor() -> AmpExecutor {
         .expect("a model's thread is to be had")
 }
 
+/// An executor whose worker has been woken for a future.
+fn with_future(future: impl Future<Output = ()> + Send + 'static) -> (AmpExecutor, JoinHandle<()>) {
+    let amp = executor();
+    let handle = amp.role(ROLE).unwrap().spawn_future(future).unwrap();
+    (amp, handle)
+}
+
+#[test]
+fn the_start_of_a_worker_races_with_the_drop() {
+    check("role: start and drop", || drop(executor()));
+}
+
 #[test]
 fn a_spawned_task_is_run_and_joined() {
     check("role: spawn and join", || {
-        let amp = executor();
+        let amp = aside(executor);
         assert_eq!(amp.role(ROLE).unwrap().spawn(|| 7).unwrap().join().unwrap(), 7);
+        aside(|| drop(amp));
     });
 }
 
 #[test]
 fn a_spawn_that_races_with_the_shutdown_runs_or_is_refused() {
     check("role: spawn against shutdown", || {
-        let amp = executor();
+        let amp = aside(executor);
         let role = amp.role(ROLE).unwrap();
         let spawning = thread::spawn(move || match role.spawn(|| 5) {
             Ok(handle) => assert_eq!(handle.join().unwrap(), 5),
@@ -67,8 +80,7 @@ fn a_spawn_that_races_with_the_shutdown_runs_or_is_refused() {
 #[test]
 fn a_suspended_future_is_cancelled_by_the_drop() {
     check("role: drop beside a suspended future", || {
-        let amp = executor();
-        let never = amp.role(ROLE).unwrap().spawn_future(std::future::pending::<()>()).unwrap();
+        let (amp, never) = aside(|| with_future(std::future::pending::<()>()));
         drop(amp);
         assert!(never.join().unwrap_err().is_cancelled());
     });
@@ -77,9 +89,7 @@ fn a_suspended_future_is_cancelled_by_the_drop() {
 #[test]
 fn an_abort_that_races_with_the_shutdown_leaves_nothing() {
     check("role: abort against shutdown", || {
-        let amp = executor();
-        let future = async { yield_now().await };
-        let handle = amp.role(ROLE).unwrap().spawn_future(future).unwrap();
+        let (amp, handle) = aside(|| with_future(async { yield_now().await }));
         let abort = handle.abort_handle();
         let aborting = thread::spawn(move || abort.abort());
         assert_eq!(amp.shutdown().still_running, 0);
