@@ -3,6 +3,7 @@
 use std::mem;
 use std::time::Duration;
 
+use executor_common::sync::LOOM;
 use executor_common::{JoinHandle, Role, SpawnError};
 
 use crate::awaited::Awaited;
@@ -57,7 +58,9 @@ pub(crate) fn wait_for<T>(
     let Some(waiter) = current::number_on(shared.executor) else {
         return handle.join().map_err(CallError::Join);
     };
-    let mut handle = match handle.join_timeout(PROMPT) {
+    // There is no time in a model, and a wait until then would have no end.
+    let prompt = if LOOM { Err(handle) } else { handle.join_timeout(PROMPT) };
+    let mut handle = match prompt {
         Ok(answer) => return answer.map_err(CallError::Join),
         Err(handle) => handle,
     };

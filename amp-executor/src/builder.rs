@@ -22,6 +22,7 @@ use crate::plan::{RoleConfig, RolePlan};
 use crate::shared::Shared;
 use crate::stall::StallWatch;
 use crate::state::StateMakers;
+use crate::worker::model::{ModelAmp, ModelWorker, model_of};
 use crate::worker::{Hooks, StartReport, StartReports, Worker};
 use assemble::assemble;
 
@@ -244,6 +245,14 @@ impl AmpBuilder {
                 Err(error)
             }
         }
+    }
+
+    /// As [`AmpBuilder::build`], without the threads: models have their own.
+    #[doc(hidden)]
+    pub fn model(mut self) -> Result<(ModelAmp, Vec<ModelWorker>), BuildError> {
+        let plan = RolePlan::new(std::mem::take(&mut self.roles))?;
+        let (shared, workers) = assemble(&self, &plan)?;
+        Ok(model_of(shared, workers))
     }
 
     fn start(

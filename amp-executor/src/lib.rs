@@ -129,4 +129,5 @@ pub mod model {
     pub use crate::channel::{
         Channel, Lane, LaneId, Origin, PushError, Ring, Sleepers, Source, Turns, Woken,
     };
+    pub use crate::worker::model::{ModelAmp, ModelWorker};
 }

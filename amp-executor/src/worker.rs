@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod hooks;
+pub(crate) mod model;
 mod rest;
 
 use std::mem;

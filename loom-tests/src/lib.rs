@@ -9,6 +9,7 @@
 //! | `model` | `check`: runs a model, and fails unless it was explored to its end; `aside`: what is not its subject |
 //! | `pause` | a future that waits for one wake-up |
 //! | `queue` | the smallest scheduler for futures |
+//! | `role` | roles without their threads, and a channel's worker |
 //! | `witness` | values that show when they were written and dropped |
 
 #[cfg(loom)]
@@ -17,6 +18,8 @@ pub mod model;
 pub mod pause;
 #[cfg(loom)]
 pub mod queue;
+#[cfg(loom)]
+pub mod role;
 #[cfg(loom)]
 pub mod witness;
 

@@ -4,36 +4,16 @@
 
 use std::task::Waker;
 
-use amp_executor::model::{Channel, LaneId, PushError, Ring, Turns};
+use amp_executor::model::{Channel, PushError, Ring};
 use executor_common::sync::asymmetric::Fences;
 use executor_common::sync::{Arc, thread};
-use executor_common::{Parker, Priority, Ticket};
+use executor_common::{Parker, Ticket};
 use loom_tests::check;
-
-const NORMAL: LaneId = LaneId::shared(Priority::Normal);
+use loom_tests::role::{NORMAL, consume};
 
 /// Takes what it can get.
 fn drain<T>(ring: &Ring<T>) -> usize {
     std::iter::from_fn(|| ring.pop()).count()
-}
-
-/// A worker: takes `wanted` items, and sleeps where there is none. Ends early where none will come.
-fn consume(channel: &Channel<usize>, worker: usize, parker: &Parker, wanted: usize) -> usize {
-    let (mut taken, mut turns) = (0, Turns::new());
-    while taken < wanted {
-        match channel.take(worker, &mut turns) {
-            Some((_, origin)) => {
-                channel.after_take(origin);
-                taken += 1;
-            }
-            None if channel.is_drained(worker) => break,
-            None => {
-                let drained = || channel.is_drained(worker);
-                channel.sleep(worker, parker, None, std::iter::empty(), drained);
-            }
-        }
-    }
-    taken
 }
 
 /// A spawner that waits for room, as a blocking spawn does. False where the channel was closed.
@@ -152,7 +132,7 @@ fn a_push_reaches_a_worker_that_lies_down() {
             let channel = Arc::clone(&channel);
             thread::spawn(move || channel.push(NORMAL, 1).unwrap())
         };
-        assert_eq!(consume(&channel, 0, &parker, 1), 1);
+        assert_eq!(consume(&channel, 0, &parker, 1).len(), 1);
         producing.join().unwrap();
     });
 }
@@ -165,7 +145,7 @@ fn a_woken_future_reaches_a_worker_that_lies_down() {
             let channel = Arc::clone(&channel);
             thread::spawn(move || channel.push_woken(NORMAL, 1).unwrap())
         };
-        assert_eq!(consume(&channel, 0, &parker, 1), 1);
+        assert_eq!(consume(&channel, 0, &parker, 1).len(), 1);
         waking.join().unwrap();
     });
 }
@@ -181,7 +161,7 @@ fn two_pushes_reach_one_worker() {
                 channel.push_woken(NORMAL, 2).unwrap();
             })
         };
-        assert_eq!(consume(&channel, 0, &parker, 2), 2);
+        assert_eq!(consume(&channel, 0, &parker, 2).len(), 2);
         producing.join().unwrap();
     });
 }
@@ -194,7 +174,7 @@ fn two_producers_reach_one_worker() {
             let channel = Arc::clone(&channel);
             thread::spawn(move || channel.push(NORMAL, item).unwrap())
         });
-        assert_eq!(consume(&channel, 0, &parker, 2), 2);
+        assert_eq!(consume(&channel, 0, &parker, 2).len(), 2);
         for each in producing {
             each.join().unwrap();
         }
@@ -223,8 +203,8 @@ fn a_worker_that_takes_one_of_two_items_wakes_the_other_worker() {
             let channel = Arc::clone(&channel);
             thread::spawn(move || consume(&channel, 1, &theirs, 1))
         };
-        assert_eq!(consume(&channel, 0, &mine, 1), 1);
-        assert_eq!(working.join().unwrap(), 1);
+        assert_eq!(consume(&channel, 0, &mine, 1).len(), 1);
+        assert_eq!(working.join().unwrap().len(), 1);
         producing.join().unwrap();
     });
 }
@@ -237,7 +217,7 @@ fn close_ends_a_worker_that_lies_down() {
             let channel = Arc::clone(&channel);
             thread::spawn(move || channel.close())
         };
-        assert_eq!(consume(&channel, 0, &parker, 1), 0);
+        assert_eq!(consume(&channel, 0, &parker, 1).len(), 0);
         closing.join().unwrap();
     });
 }
@@ -251,7 +231,7 @@ fn a_blocked_spawner_gets_the_room_that_a_worker_makes() {
             let channel = Arc::clone(&channel);
             thread::spawn(move || assert!(push_blocking(&channel, 1)))
         };
-        assert_eq!(consume(&channel, 0, &parker, 2), 2);
+        assert_eq!(consume(&channel, 0, &parker, 2).len(), 2);
         spawning.join().unwrap();
     });
 }

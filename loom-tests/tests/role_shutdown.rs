@@ -2,44 +2,14 @@
 
 #![cfg(loom)]
 
-use std::io;
-
-use amp_executor::cpu::{CpuControl, CpuSet};
-use amp_executor::{AmpExecutor, JoinHandle, Role, RoleConfig, SpawnError, yield_now};
+use amp_executor::{AmpExecutor, JoinHandle, SpawnError, yield_now};
 use executor_common::sync::thread;
+use loom_tests::role::{ROLE, builder, one_core};
 use loom_tests::{aside, check};
-
-/// A machine on which every pin succeeds.
-#[derive(Debug)]
-struct FakeCpus;
-
-impl CpuControl for FakeCpus {
-    fn allowed(&self) -> io::Result<CpuSet> {
-        Ok([0].into_iter().collect())
-    }
-
-    fn pin(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn current_cpu(&self) -> Option<usize> {
-        None
-    }
-
-    fn exists(&self, cpu: usize) -> bool {
-        cpu == 0
-    }
-}
-
-const ROLE: Role = Role::new("role");
 
 /// One role, one worker, room for one task.
 fn executor() -> AmpExecutor {
-    AmpExecutor::builder()
-        .cpus(std::sync::Arc::new(FakeCpus))
-        .role(RoleConfig::new(ROLE).cores([0]).capacity(1))
-        .build()
-        .expect("a model's thread is to be had")
+    builder([one_core(1)]).build().expect("a model's thread is to be had")
 }
 
 /// An executor whose worker has been woken for a future.

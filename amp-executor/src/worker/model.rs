@@ -1,0 +1,137 @@
+//! A way in for the models: roles whose workers are driven one step at a time, by the model's own threads.
+//!
+//! A model of a whole executor with two workers has more executions than can be explored. With these handles it
+//! has the threads that matter, and of those the steps that matter. Nothing here decides anything; what it calls is what
+//! ships.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use executor_common::sync::Arc;
+use executor_common::{DomainId, Role, ShutdownReport, enter_domain, enter_own_domain};
+
+use super::dispatch::TimedStep;
+use super::{StartReports, Worker};
+use crate::channel::Turns;
+use crate::current::{CurrentWorker, become_worker};
+use crate::handle::AmpHandle;
+use crate::role::RoleState;
+use crate::shared::Shared;
+
+/// An executor whose threads are the model's.
+pub struct ModelAmp {
+    shared: Arc<Shared>,
+}
+
+/// One of its workers, for one of the model's threads.
+pub struct ModelWorker {
+    worker: Worker,
+    turns: RefCell<Turns>,
+}
+
+/// The workers in the order of their numbers. Nobody runs them yet.
+pub(crate) fn model_of(shared: Arc<Shared>, workers: Vec<Worker>) -> (ModelAmp, Vec<ModelWorker>) {
+    let workers = workers
+        .into_iter()
+        .map(|worker| ModelWorker { worker, turns: RefCell::new(Turns::new()) })
+        .collect();
+    (ModelAmp { shared }, workers)
+}
+
+impl ModelAmp {
+    /// The way to spawn.
+    pub fn handle(&self) -> AmpHandle {
+        AmpHandle::new(Arc::clone(&self.shared))
+    }
+
+    fn role(&self, role: Role) -> &Arc<RoleState> {
+        self.shared.find(role).expect("the model has declared the role")
+    }
+
+    /// As `AmpExecutor::drain_role`.
+    pub fn drain(&self, role: Role) -> ShutdownReport {
+        self.shared.drain(self.role(role))
+    }
+
+    /// As a drop begins.
+    pub fn cancel(&self) {
+        self.shared.cancel();
+    }
+
+    /// Takes nothing more, and waits for nobody.
+    pub fn close(&self, role: Role) {
+        self.role(role).close();
+    }
+}
+
+impl ModelWorker {
+    /// Makes the calling thread this worker while `f` runs.
+    pub fn enter(&self, f: impl FnOnce()) {
+        let worker = &self.worker;
+        enter_domain(worker.role.domain(), worker.hooks.on_panic.clone());
+        enter_own_domain(worker.state().domain);
+        become_worker(Some(CurrentWorker {
+            role: Arc::clone(&worker.role),
+            place: worker.place,
+            number: worker.number,
+        }));
+        f();
+        enter_domain(DomainId::NONE, None);
+        enter_own_domain(DomainId::NONE);
+        become_worker(None);
+    }
+
+    /// The whole life of a worker's thread: works until the role ends, cancels what is left, leaves.
+    pub fn run(self) {
+        self.worker.run(&StartReports::default());
+    }
+
+    /// Takes a task from the channel, if there is one, and runs it. Call it inside of `enter`, as all that follows.
+    pub fn run_next(&self) -> bool {
+        let worker = &self.worker;
+        match worker.role.channel.take(worker.place, &mut self.turns.borrow_mut()) {
+            Some((queued, origin)) => {
+                worker.run_queued(queued, origin);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Runs the timed task that is due, if one is.
+    pub fn run_timed(&self) -> bool {
+        self.worker.timed_step() == TimedStep::Ran
+    }
+
+    /// Runs a closure of a role that the worker lends to, if there is one.
+    pub fn run_lent(&self) -> bool {
+        self.worker.run_lent()
+    }
+
+    /// Sleeps, unless there is a reason not to.
+    pub fn sleep(&self) {
+        let (_, mut watch) = self.worker.take_place();
+        self.worker.sleep(&mut watch);
+    }
+
+    /// Runs and sleeps until `done`, which something that the worker runs brings about.
+    pub fn work_until(&self, done: impl Fn() -> bool) {
+        while !done() {
+            if !(self.run_timed() || self.run_next() || self.run_lent()) {
+                self.sleep();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ModelAmp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelAmp").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ModelWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelWorker").field("number", &self.worker.number).finish()
+    }
+}
