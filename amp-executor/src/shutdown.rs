@@ -32,11 +32,13 @@ impl Shared {
     fn end(&self, roles: &[Arc<RoleState>], deadline: Option<Instant>) -> ShutdownReport {
         let begun = Instant::now();
         let (ended, cancelled) = totals(roles);
-        if current::number_on(self.executor).is_some() {
+        // Of a role that has been waited for nothing runs, though a lender may be about to look whether there is something.
+        let unfinished = if current::number_on(self.executor).is_some() {
             // A worker cannot wait for itself, nor for a role that may be waiting for it.
             for role in roles {
                 role.close();
             }
+            roles
         } else if let Some(late) = roles.iter().position(|role| {
             role.close();
             !role.wait_until_left(deadline)
@@ -45,8 +47,11 @@ impl Shared {
             for role in &roles[late..] {
                 role.wait_until_settled();
             }
-        }
-        let still_running = roles.iter().map(|role| role.in_task() as u64).sum();
+            &roles[late..]
+        } else {
+            &[]
+        };
+        let still_running = unfinished.iter().map(|role| role.in_task() as u64).sum();
         let (ended_now, cancelled_now) = totals(roles);
         ShutdownReport {
             ran: ended_now - ended,
