@@ -63,13 +63,18 @@ impl RoleHandle {
         let mut closures = closures.into_iter();
         let mut batch = Batch { handles: Vec::new(), refused: Vec::new() };
         let mut pushed = Pushed { channel: &self.state.channel, lane: terms.lane, any: false };
+        let refusals = &self.state.refusals;
+        let mut counter = &refusals.full;
         for f in closures.by_ref() {
-            match self.count_refusal(self.state.try_closure_quietly(terms, f)) {
+            match self.state.try_closure_quietly(terms, f) {
                 Ok(handle) => {
                     pushed.any = true;
                     batch.handles.push(handle);
                 }
                 Err(error) => {
+                    if error.is_closed() {
+                        counter = &refusals.closed;
+                    }
                     batch.refused.push(error.into_inner());
                     break;
                 }
@@ -77,6 +82,7 @@ impl RoleHandle {
         }
         drop(pushed);
         batch.refused.extend(closures);
+        counter.add(batch.refused.len() as u64);
         batch
     }
 

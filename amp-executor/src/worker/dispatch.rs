@@ -1,6 +1,6 @@
 //! A task's turn.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use executor_common::{RunOutcome, Runnable};
 
