@@ -3,14 +3,16 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::io;
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
 
 use amp_executor::cpu::{CpuControl, CpuSet, SystemCpus};
-use amp_executor::{AmpBuilder, AmpExecutor, Role, RoleConfig, RoleHandle};
+use amp_executor::{AmpBuilder, AmpExecutor, ExecutorMetrics, Role, RoleConfig, RoleHandle};
 
 pub(crate) const A: Role = Role::new("a");
 pub(crate) const B: Role = Role::new("b");
+pub(crate) const C: Role = Role::new("c");
 
 /// Runs `body` on a thread of its own and fails if it has not finished after a minute.
 pub(crate) fn watchdog(body: impl FnOnce() + Send + 'static) {
@@ -44,6 +46,18 @@ pub(crate) fn two_roles(capacity: usize) -> AmpBuilder {
 /// One role of one worker.
 pub(crate) fn one_role(capacity: usize) -> AmpBuilder {
     AmpExecutor::builder().role(RoleConfig::new(A).cores([usable()[0]]).capacity(capacity))
+}
+
+/// One role with a worker on each of the first so many CPUs of a fake machine; tasks learn theirs from [`fake_core`].
+pub(crate) fn fake_workers(workers: usize, capacity: usize) -> AmpBuilder {
+    AmpExecutor::builder()
+        .role(RoleConfig::new(A).cores(0..workers).capacity(capacity))
+        .cpus(Arc::new(FakeCpus { pins: Pins::Granted }))
+}
+
+/// The CPU of a fake machine that the calling worker is pinned to.
+pub(crate) fn fake_core() -> Option<usize> {
+    PINNED_TO.get()
 }
 
 /// Holds a role's worker until it is dropped or released.
@@ -85,6 +99,61 @@ pub(crate) fn fill(role: &RoleHandle) -> Vec<amp_executor::JoinHandle<()>> {
 pub(crate) fn until(condition: impl Fn() -> bool) {
     while !condition() {
         std::thread::yield_now();
+    }
+}
+
+/// Waits until all workers sleep.
+pub(crate) fn until_asleep(amp: &AmpExecutor) {
+    until(|| amp.metrics().workers.iter().all(|worker| worker.parks == worker.wakes + 1));
+}
+
+/// Lets it become later than `instant`.
+pub(crate) fn until_after(instant: Instant) {
+    until(|| Instant::now() > instant);
+}
+
+/// Fails unless all tasks that were admitted have been accounted for. Nothing waits or runs any more.
+#[track_caller]
+pub(crate) fn assert_accounted(metrics: &ExecutorMetrics) {
+    for role in &metrics.roles {
+        let ended = role.completed + role.claimed + role.expired + role.cancelled;
+        assert_eq!(role.admitted, ended, "{role:#?}");
+    }
+}
+
+/// What tasks have written, in their order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log(Arc<Mutex<String>>);
+
+impl Log {
+    /// A task that writes a letter.
+    pub(crate) fn note(&self, letter: char) -> impl FnOnce() + Send + 'static + use<> {
+        let log = self.clone();
+        move || log.write(letter)
+    }
+
+    pub(crate) fn write(&self, letter: char) {
+        self.0.lock().unwrap().push(letter);
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// The text, once it has so many letters.
+    pub(crate) fn text_of(&self, letters: usize) -> String {
+        until(|| self.0.lock().unwrap().len() >= letters);
+        self.text()
+    }
+}
+
+/// Tells the thread on which it is dropped.
+#[derive(Debug)]
+pub(crate) struct TellsDrop(pub(crate) mpsc::Sender<ThreadId>);
+
+impl Drop for TellsDrop {
+    fn drop(&mut self) {
+        let _ = self.0.send(std::thread::current().id());
     }
 }
 
