@@ -34,7 +34,6 @@ mod contestant;
 mod judge;
 pub(crate) mod load;
 pub(crate) mod own_role;
-pub(crate) mod percentiles;
 pub(crate) mod places;
 mod shared_pool;
 pub(crate) mod ticks;

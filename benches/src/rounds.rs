@@ -31,6 +31,6 @@ pub use measure::{MAX_REPETITIONS, Plan, Turns, measure, on_a_thread, take_turns
 pub use percentiles::Percentiles;
 pub(crate) use percentiles::new_histogram;
 pub use program::{AnyProgram, Contender, Kind, Prepared};
-pub use report::duration;
+pub use report::{duration, ratio};
 pub use target::{Judged, Target};
-pub use turns::TurnsArgs;
+pub use turns::{TurnsArgs, time_of};

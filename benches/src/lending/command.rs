@@ -3,16 +3,18 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Args;
 use serde::Serialize;
 
 use super::turn::{Lender, Lending, Round, Turn};
-use crate::realtime::percentiles::Percentiles;
 use crate::realtime::places::Places;
 use crate::realtime::turn::PERIOD;
 use crate::realtime::work::Speed;
-use crate::rounds::{Spread, Turns, TurnsArgs, duration, save, take_turns, write_machine};
+use crate::rounds::Percentiles;
+use crate::rounds::{
+    Spread, Turns, TurnsArgs, duration, ratio, save, take_turns, time_of, write_machine,
+};
 
 /// What a task of the lender's own stream computes.
 const OWN_TASK: Duration = Duration::from_micros(20);
@@ -49,8 +51,7 @@ struct Row {
 /// Unusable options, an executor that cannot be built, or metrics that contradict each other.
 pub fn run(args: &LendingArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let rounds = args.turns.rounds()?;
-    let time = Duration::try_from_secs_f64(args.seconds).ok().filter(|time| *time >= PERIOD);
-    let time = time.context("--seconds must be at least 0.001")?;
+    let time = time_of(args.seconds, PERIOD)?;
     let time = if args.turns.quick { 20 * PERIOD } else { time };
     ensure!(args.load.iter().all(|us| (1..=100_000).contains(us)), "--load must be 1 to 100000");
     let places = Places::read()?;
@@ -150,13 +151,6 @@ fn write_row(out: &mut impl Write, row: &Row, places: &Places) -> anyhow::Result
     }
     out.flush()?;
     Ok(passed)
-}
-
-fn ratio(spread: Option<Spread>) -> String {
-    match spread {
-        Some(Spread { median, min, max }) => format!("{median:.2} [{min:.2}..{max:.2}]"),
-        None => "-".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use crate::realtime::load::Load;
 use crate::realtime::own_role::{Periodic, start};
-use crate::realtime::percentiles::Percentiles;
 use crate::realtime::places::Places;
 use crate::realtime::ticks::Schedule;
 use crate::realtime::turn::{PERIOD, SETTLE, wait_until};
 use crate::realtime::work::Work;
 use crate::rounds::Kind;
+use crate::rounds::Percentiles;
 
 const BUSY: Role = Role::new("busy");
 const LENDER: Role = Role::new("lender");

@@ -7,7 +7,7 @@ use executor_common::{ExecutorMetrics, Role};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::realtime::percentiles::{Percentiles, new_histogram};
+use crate::rounds::{Percentiles, new_histogram};
 
 /// What happened to the tasks that were made, whatever the executor says. Never freed, so that tasks need not count who holds it.
 #[derive(Debug)]

@@ -4,14 +4,14 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Args;
 use serde::Serialize;
 
 use super::turn::{Round, Turn, Variant};
 use crate::realtime::places::Places;
 use crate::realtime::work::Speed;
-use crate::rounds::{Spread, duration, on_a_thread, save, write_machine};
+use crate::rounds::{Spread, duration, on_a_thread, save, time_of, write_machine};
 
 /// A role that has too much to do runs at least so much of what it can.
 const THROUGHPUT_LIMIT: f64 = 0.9;
@@ -68,8 +68,7 @@ struct Row {
 /// Unusable options, an executor that cannot be built, or a queue that never gets empty.
 pub fn run(args: &OverloadArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     ensure!(args.rounds > 0, "--rounds must be at least 1");
-    let time = Duration::try_from_secs_f64(args.seconds).ok().filter(|time| !time.is_zero());
-    let time = time.context("--seconds must be a positive number")?;
+    let time = time_of(args.seconds, Duration::from_millis(1))?;
     let time = if args.quick { Duration::from_millis(100) } else { time };
     ensure!(args.factor > 0.0 && args.factor.is_finite(), "--factor must be a positive number");
     ensure!((1..=100_000).contains(&args.task), "--task must be 1 to 100000");

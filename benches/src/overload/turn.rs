@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use super::account::{Account, Executors, Fates};
 use super::resident::resident_bytes;
-use crate::realtime::percentiles::Percentiles;
 use crate::realtime::places::Places;
 use crate::realtime::turn::wait_until;
 use crate::realtime::work::Work;
+use crate::rounds::Percentiles;
 
 const WORK: Role = Role::new("work");
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Args;
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use super::policy::Policy;
 use super::program::{Program, Round};
 use super::verdict::{Outcome, Verdict};
 use crate::realtime::places::Places;
-use crate::rounds::{Spread, Turns, TurnsArgs, duration, save, take_turns, write_machine};
+use crate::rounds::{Spread, Turns, TurnsArgs, duration, save, take_turns, time_of, write_machine};
 
 /// Two policies that do the same may differ by so much.
 const SAME_LIMIT: f64 = 1.1;
@@ -45,8 +45,7 @@ struct Row {
 /// Unusable options, an executor that cannot be built, or workers that are not where the policy wants them.
 pub fn run(args: &PinningArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let rounds = args.turns.rounds()?;
-    let time = Duration::try_from_secs_f64(args.seconds).ok().filter(|time| !time.is_zero());
-    let time = time.context("--seconds must be a positive number")?;
+    let time = time_of(args.seconds, Duration::from_millis(1))?;
     let time = if args.turns.quick { Duration::from_millis(10) } else { time };
     let mut programs = Program::ALL.to_vec();
     programs.retain(|program| {

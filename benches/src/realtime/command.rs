@@ -3,17 +3,17 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Args;
 use serde::Serialize;
 
 use super::contestant::Contestant;
 use super::judge::{Verdict, judge};
-use super::percentiles::Percentiles;
 use super::places::Places;
 use super::turn::{PERIOD, Round, Turn};
 use super::work::Speed;
-use crate::rounds::{Spread, Turns, TurnsArgs, duration, save, take_turns, write_machine};
+use crate::rounds::Percentiles;
+use crate::rounds::{Spread, Turns, TurnsArgs, duration, save, take_turns, time_of, write_machine};
 
 /// What the task computes.
 const TASK: Duration = Duration::from_micros(20);
@@ -49,8 +49,7 @@ struct Row {
 /// Unusable options, or a pool that cannot be built.
 pub fn run(args: &RealtimeArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let rounds = args.turns.rounds()?;
-    let time = Duration::try_from_secs_f64(args.seconds).ok().filter(|time| *time >= PERIOD);
-    let time = time.context("--seconds must be at least 0.001")?;
+    let time = time_of(args.seconds, PERIOD)?;
     ensure!(args.load.iter().all(|us| (1..=100_000).contains(us)), "--load must be 1 to 100000");
     // What AMP takes for a window.
     ensure!(args.window <= 10_000, "--window must be at most 10000");

@@ -68,7 +68,7 @@ pub(super) fn judge(ours: Contestant, all: &[Turns<Contestant, Round>]) -> Vec<V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realtime::percentiles::Percentiles;
+    use crate::rounds::Percentiles;
 
     fn turns(peer: Contestant, p99s: [f64; 3]) -> Turns<Contestant, Round> {
         let round = |p99| Round {

@@ -8,10 +8,10 @@ use tokio::runtime::Builder;
 use tokio::time::{Instant as TokioInstant, MissedTickBehavior, interval_at};
 
 use super::load::{CHAINS_PER_WORKER, Load};
-use super::percentiles::{Percentiles, new_histogram};
 use super::ticks::{Marks, Schedule};
 use super::turn::{LoadSpeed, Round, SETTLE, Turn, hurry, wait_for_the_end, wait_until};
 use crate::peers::{Pool, Rayon, Tokio, Workers};
+use crate::rounds::{Percentiles, new_histogram};
 
 /// How long a parallel loop of [`rayon_loops`] takes if all workers take part.
 const LOOP: Duration = Duration::from_millis(10);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use executor_common::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use hdrhistogram::Histogram;
 
-use super::percentiles::new_histogram;
+use crate::rounds::new_histogram;
 
 /// Runs that are due at `start`, one `period` later, and so on. Nothing that happens moves them.
 #[derive(Clone, Copy, Debug)]

@@ -7,11 +7,11 @@ use executor_common::cpu::{CpuControl, SystemCpus, ThreadClass};
 use serde::Serialize;
 
 use super::contestant::Contestant;
-use super::percentiles::Percentiles;
 use super::places::Places;
 use super::ticks::{Lateness, Schedule};
 use super::work::Work;
 use super::{by_hand, own_role, shared_pool};
+use crate::rounds::Percentiles;
 
 /// How often the task comes.
 pub(crate) const PERIOD: Duration = Duration::from_millis(1);

@@ -17,9 +17,9 @@ use super::consumer::{Setup, Waiting};
 use super::exchange::{Turn, Way, clock_ns};
 use super::kind::ChannelKind;
 use super::place::Place;
-use super::verdict::{Verdict, list, median, paired, ratio, rounds_of};
+use super::verdict::{Verdict, list, median, paired, rounds_of};
 use super::write_percentiles;
-use crate::rounds::{Kind, Percentiles, Turns, TurnsArgs, save, take_turns, write_machine};
+use crate::rounds::{Kind, Percentiles, Turns, TurnsArgs, ratio, save, take_turns, write_machine};
 
 /// Who takes part.
 pub const PEERS: [ChannelKind; 9] = [

@@ -28,8 +28,8 @@ pub use turn::{Amount, Cores, Load, Size};
 
 use super::kind::ChannelKind;
 use super::place::Place;
-use super::verdict::{Verdict, list, median, paired, ratio, rounds_of};
-use crate::rounds::{Kind, Spread, Turns, TurnsArgs, save, take_turns, write_machine};
+use super::verdict::{Verdict, list, median, paired, rounds_of};
+use crate::rounds::{Kind, Spread, Turns, TurnsArgs, ratio, save, take_turns, write_machine};
 
 /// Who takes part. rtrb does where there is one producer.
 pub const PEERS: [ChannelKind; 10] = [

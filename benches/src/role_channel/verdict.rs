@@ -52,11 +52,3 @@ pub(super) fn median<R>(rounds: &[R], value: impl Fn(&R) -> f64) -> Option<f64> 
 pub(super) fn paired<R>(ours: &[R], other: &[R], value: impl Fn(&R) -> f64) -> Option<Spread> {
     Spread::of(ours.iter().zip(other).map(|(ours, other)| value(ours) / value(other)))
 }
-
-/// A ratio with its range.
-pub(super) fn ratio(spread: Option<Spread>) -> String {
-    match spread {
-        Some(Spread { median, min, max }) => format!("{median:.2} [{min:.2}..{max:.2}]"),
-        None => "-".to_owned(),
-    }
-}

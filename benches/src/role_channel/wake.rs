@@ -25,10 +25,10 @@ use super::consumer::{Setup, Waiting};
 use super::exchange::{Turn, Way, clock_ns};
 use super::kind::ChannelKind;
 use super::place::Place;
-use super::verdict::{Verdict, list, median, paired, ratio, rounds_of};
+use super::verdict::{Verdict, list, median, paired, rounds_of};
 use super::write_percentiles;
 use crate::rounds::{
-    Kind, Percentiles, Turns, TurnsArgs, duration, save, take_turns, write_machine,
+    Kind, Percentiles, Turns, TurnsArgs, duration, ratio, save, take_turns, write_machine,
 };
 
 /// Who takes part. Those without a queue do where one message is sent.

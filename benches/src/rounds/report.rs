@@ -65,7 +65,8 @@ pub(super) fn write_rows<K: Kind>(
     Ok(passed)
 }
 
-fn ratio(spread: Option<Spread>) -> String {
+/// The median, and the range.
+pub fn ratio(spread: Option<Spread>) -> String {
     match spread {
         Some(Spread { median, min, max }) => format!("{median:.2} [{min:.2}..{max:.2}]"),
         None => "-".to_owned(),

@@ -1,8 +1,9 @@
 //! The options of everything in which peers take turns.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 
 /// Options of a measurement in which peers take turns.
@@ -40,4 +41,14 @@ impl<K: ValueEnum + Send + Sync + 'static> TurnsArgs<K> {
     pub fn peers(&self, all: &[K]) -> Vec<K> {
         if self.peer.is_empty() { all.to_vec() } else { self.peer.clone() }
     }
+}
+
+/// The value of `--seconds`.
+///
+/// # Errors
+///
+/// It is less than `least`.
+pub fn time_of(seconds: f64, least: Duration) -> anyhow::Result<Duration> {
+    let time = Duration::try_from_secs_f64(seconds).ok().filter(|time| *time >= least);
+    time.with_context(|| format!("--seconds must be at least {}", least.as_secs_f64()))
 }
