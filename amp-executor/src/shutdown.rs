@@ -51,12 +51,17 @@ impl Shared {
         } else {
             &[]
         };
-        let still_running = unfinished.iter().map(|role| role.in_task() as u64).sum();
+        let held: usize = unfinished.iter().map(|role| role.in_task()).sum();
+        // In an end of the whole executor, whoever has borrowed a task is among those counted already.
+        let borrowed = match roles {
+            [only] if !unfinished.is_empty() => only.borrowed(),
+            _ => 0,
+        };
         let (ended_now, cancelled_now) = totals(roles);
         ShutdownReport {
             ran: ended_now - ended,
             cancelled: cancelled_now - cancelled,
-            still_running,
+            still_running: (held + borrowed) as u64,
             elapsed: begun.elapsed(),
         }
     }

@@ -200,3 +200,16 @@ fn a_batch_whose_iterator_panics_is_announced() {
         batch_with_a_panic(|a, closures| drop(a.spawn_batch(closures)));
     });
 }
+
+#[test]
+fn a_stuck_task_that_was_lent_is_one_task() {
+    watchdog(|| {
+        let amp = b_lends_to_a(8).build().unwrap();
+        let held = hold_a(&amp);
+        let lent = hold(&amp.role(A).unwrap());
+        held.release();
+        let report = amp.shutdown_timeout(Duration::from_millis(200));
+        assert_eq!(report.still_running, 1, "{report}");
+        lent.let_go();
+    });
+}

@@ -96,7 +96,8 @@ impl RoleState {
         self.left.notify_all();
     }
 
-    fn borrowed(&self) -> usize {
+    /// Lenders that hold a task of this role, or are about to take one.
+    pub(crate) fn borrowed(&self) -> usize {
         // Ordering: see `give_back`.
         self.borrowed.load(Ordering::Acquire)
     }
@@ -116,9 +117,9 @@ impl RoleState {
         self.left.notify_all();
     }
 
-    /// How many tasks of this role run now.
+    /// How many of the role's workers hold a task now.
     pub(crate) fn in_task(&self) -> usize {
-        self.workers.iter().filter(|worker| worker.is_in_task()).count() + self.borrowed()
+        self.workers.iter().filter(|worker| worker.is_in_task()).count()
     }
 
     /// Waits until all workers have left and no lender holds a task, or until `deadline`. True if that is so.
