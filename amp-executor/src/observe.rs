@@ -49,9 +49,9 @@ fn role_metrics(state: &RoleState, workers: &[WorkerMetrics]) -> RoleMetrics {
     entry.capacity = state.channel.capacity();
     entry.admitted = state.channel.pushed()
         + of_workers(|worker| worker.timers.admitted() + worker.local_spawned.get());
-    entry.rejected = state.refusals.full.get();
-    entry.rejected_closed = state.refusals.closed.get();
     entry.timed_out = state.refusals.timed_out.get();
+    entry.rejected = state.refusals.full.get() + entry.timed_out;
+    entry.rejected_closed = state.refusals.closed.get();
     entry.would_deadlock = state.refusals.would_deadlock.get();
     entry.tasks_run = sum(|worker| worker.tasks_run) + elsewhere.tasks_run;
     entry.completed = sum(|worker| worker.completed) + elsewhere.completed;

@@ -73,13 +73,13 @@ struct Flags {
 /// Tasks that were turned away.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
-    /// For want of room.
+    /// For want of room, at once.
     pub(crate) full: Counter,
     /// Because the role had been closed.
     pub(crate) closed: Counter,
     /// Because their spawner's time was up.
     pub(crate) timed_out: Counter,
-    /// Because waiting for room would never have ended.
+    /// Because waiting, for room or for an answer, would never have ended.
     pub(crate) would_deadlock: Counter,
 }
 

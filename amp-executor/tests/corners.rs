@@ -213,3 +213,20 @@ fn a_stuck_task_that_was_lent_is_one_task() {
         lent.let_go();
     });
 }
+
+#[test]
+fn who_runs_out_of_time_is_turned_away_for_want_of_room() {
+    watchdog(|| {
+        let amp = one_role(1).build().unwrap();
+        let a = amp.role(A).unwrap();
+        let held = hold(&a);
+        let queued = a.try_spawn(|| ()).unwrap();
+        assert!(a.try_spawn(|| ()).is_err());
+        assert!(a.spawn_timeout(Duration::ZERO, || ()).is_err());
+        held.release();
+        queued.join().unwrap();
+        let metrics = amp.metrics();
+        let role = metrics.role(A).unwrap();
+        assert_eq!((role.rejected, role.timed_out), (2, 1));
+    });
+}

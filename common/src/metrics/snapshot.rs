@@ -105,7 +105,8 @@ pub struct RoleMetrics {
     pub rejected: u64,
     /// Of those, how many had waited for room until their time was up.
     pub timed_out: u64,
-    /// Of those, how many could have waited for ever: all who could have made the room waited for one another.
+    /// Spawns and calls that would have waited for ever: all who could have made the room, or answered, waited for one another. A
+    /// call's task may have been admitted; it is cancelled then.
     pub would_deadlock: u64,
     /// Tasks turned away because the role, or the executor, took nothing any more.
     pub rejected_closed: u64,
