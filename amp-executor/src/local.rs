@@ -14,7 +14,8 @@ use crate::role::WorkerState;
 ///
 /// Whatever wakes it, it runs on this worker, in turns with the worker's other tasks. There is always room for it. A task of this
 /// very worker that waits for it in [`JoinHandle::join`] polls it in place if it is ready; if it is not, that is a deadlock:
-/// `.await` the handle instead. [`RoleHandle::spawn_local`](crate::RoleHandle::spawn_local) does it from other threads.
+/// `.await` the handle instead. Where a worker ends, in the hook for that and in the destructors of its values, it is cancelled
+/// at once. [`RoleHandle::spawn_local`](crate::RoleHandle::spawn_local) does it from other threads.
 ///
 /// # Panics
 ///
@@ -62,7 +63,7 @@ where
     if let Err(queued) = worker.role.channel.push_local(worker.place, worker.role.clock.queue(task))
     {
         // The worker is leaving; nobody would run it.
-        drop(queued);
+        state.counters.count(&queued.task.cancel());
     }
     handle
 }

@@ -6,7 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use amp_executor::{AmpBuilder, AmpExecutor, MissedPeriods, RoleConfig, RoleHandle, TrySpawnError};
+use amp_executor::{
+    AmpBuilder, AmpExecutor, MissedPeriods, RoleConfig, RoleHandle, TrySpawnError, WorkerPlacement,
+    spawn_local,
+};
 use support::{A, B, Hold, hold, one_role, until, usable, watchdog};
 
 /// A and B with one worker each, and B lends to A.
@@ -228,5 +231,17 @@ fn who_runs_out_of_time_is_turned_away_for_want_of_room() {
         let metrics = amp.metrics();
         let role = metrics.role(A).unwrap();
         assert_eq!((role.rejected, role.timed_out), (2, 1));
+    });
+}
+
+#[test]
+fn a_local_future_of_a_worker_that_leaves_is_accounted_for() {
+    watchdog(|| {
+        let spawn = |_: &WorkerPlacement| drop(spawn_local(async {}));
+        let amp = one_role(8).on_thread_stop(spawn).build().unwrap();
+        let _ = amp.shutdown();
+        let metrics = amp.metrics();
+        let role = metrics.role(A).unwrap();
+        assert_eq!((role.admitted, role.cancelled), (1, 1));
     });
 }
