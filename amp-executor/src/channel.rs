@@ -380,6 +380,16 @@ impl<T> Channel<T> {
         self.sleepers.wake_all();
     }
 
+    /// As [`Channel::wake_all`], if `is_reason` says so. It looks after what the caller has published, which a worker that
+    /// falls asleep may have looked for.
+    pub fn wake_all_if(&self, is_reason: impl FnOnce() -> bool) {
+        // Ordering: P2 (`sleepers.rs`).
+        self.fences.fast();
+        if is_reason() {
+            self.wake_all();
+        }
+    }
+
     /// Nobody takes anything any more: hands out the woken items, and refuses those that come later. Local futures are
     /// their worker's.
     pub fn end(&self) -> impl Iterator<Item = T> {

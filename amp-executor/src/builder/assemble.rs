@@ -100,10 +100,17 @@ fn idle_in_force(asked: IdlePolicy, is_shared: bool, is_crowded: bool) -> IdlePo
     }
 }
 
-/// Workers that lie down at once, each time they find nothing, do not make everybody else pay for it.
 fn sleep_fences(plan: &RolePlan, config: &RoleConfig) -> Fences {
+    if wakers_pay(plan, config) { Fences::full() } else { Fences::new() }
+}
+
+/// Workers that lie down at once, each time they find nothing, do not make everybody else pay for it. Unless they lend: then
+/// they are called by the spawners of other roles as well, and have to pay where those do not.
+fn wakers_pay(plan: &RolePlan, config: &RoleConfig) -> bool {
     let shares = config.core_set().iter().any(|core| plan.is_core_shared(config.role(), core));
-    if shares || config.idle_policy() == IdlePolicy::Park { Fences::full() } else { Fences::new() }
+    let is_lent_to = |other: &&RoleConfig| lends(config, other);
+    (shares || config.idle_policy() == IdlePolicy::Park)
+        && plan.roles().filter(is_lent_to).all(|other| wakers_pay(plan, other))
 }
 
 fn lends(lender: &RoleConfig, borrower: &RoleConfig) -> bool {
@@ -179,4 +186,23 @@ fn check_cores(builder: &AmpBuilder, plan: &RolePlan) -> Result<(), BuildError> 
         }
     }
     Ok(())
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lends_pays_where_spawners_of_other_roles_do_not() {
+        let wakers_pay = |list: &str, role: usize| {
+            let plan = RolePlan::parse(list).unwrap();
+            wakers_pay(&plan, plan.roles().nth(role).unwrap())
+        };
+        assert!(!wakers_pay("a=0", 0));
+        assert!(wakers_pay("a=0 idle=park", 0));
+        assert!(wakers_pay("a=0 shared;b=0 shared", 0));
+        assert!(wakers_pay("a=0 idle=park lend=b;b=1 idle=park", 0));
+        assert!(!wakers_pay("a=0 idle=park lend=b;b=1", 0));
+        assert!(!wakers_pay("a=0 idle=park lend=b;b=1 idle=park lend=c;c=2", 0));
+    }
 }

@@ -85,12 +85,8 @@ impl RoleState {
     pub(crate) fn give_back(&self) {
         // Ordering: Release pairs with the Acquire in `borrowed`, so that who waits for the lender sees what it counted.
         self.borrowed.fetch_sub(1, Ordering::Release);
-        // Ordering: pairs with the slow fence of a worker that falls asleep (`sleepers.rs`): either it sees that nothing comes home
-        // any more, or this lender sees that the role is closing, and wakes it.
-        self.fences.fast();
-        if self.is_closing() {
-            self.channel.wake_all();
-        }
+        // A worker that falls asleep sees that nothing comes home any more, or this lender that the role is closing.
+        self.channel.wake_all_if(|| self.is_closing());
         // Who looks before this takes the lock, and is waiting once it has it.
         drop(self.alive.lock());
         self.left.notify_all();
