@@ -255,10 +255,11 @@ impl<T> Ring<T> {
 
     /// Whether the ring is closed and empty for good.
     pub fn is_drained(&self) -> bool {
-        // Ordering: Relaxed for `head`. A tail that carries the mark is the last one there will be, and `head` cannot go
-        // beyond it, so that equality is final. Acquire: see `close`. (A push that succeeded before the close and changed the
-        // word after it would break the chain; there is none.)
-        let head = self.head.load(Ordering::Relaxed);
+        // Ordering: a tail that carries the mark is the last one there will be, and `head` cannot go beyond it, so that
+        // equality is final, and Relaxed would do for it. Acquire for `tail`: see `close`. (A push that succeeded before the close
+        // and changed the word after it would break the chain; there is none.) Acquire for `head` pairs with a fence before a
+        // pop (`RoleState::lend`): who finds the ring empty for good sees who has borrowed from it.
+        let head = self.head.load(Ordering::Acquire);
         self.tail.load(Ordering::Acquire) == head | self.mark
     }
 

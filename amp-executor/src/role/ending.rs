@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use executor_common::sync::MutexGuard;
-use executor_common::sync::atomic::Ordering;
+use executor_common::sync::atomic::{Ordering, fence};
 
 use super::{RoleState, WorkerState};
 
@@ -25,9 +25,7 @@ impl RoleState {
         if !self.has_lenders() {
             return true;
         }
-        // Ordering: pairs with the fast fence in `lend`: who finds a ring empty because a lender has taken the last task sees
-        // that lender, or that it has given the task back.
-        self.fences.slow();
+        // Who has found the ring emptied by a lender sees that lender here (`lend`), or what it has sent home.
         self.borrowed() == 0 && !self.channel.has_woken_shared()
     }
 
@@ -43,7 +41,7 @@ impl RoleState {
         self.close();
         // Ordering: Release, see `is_stopping`.
         self.flags.stopping.store(true, Ordering::Release);
-        // Ordering: pairs with the fast fences in `WorkerState::enter_task` and in `lend`.
+        // Ordering: pairs with the fast fence in `WorkerState::enter_task`, and with the fence in `lend`.
         self.fences.slow();
         self.registry.close();
         self.channel.wake_all();
@@ -69,11 +67,11 @@ impl RoleState {
     /// A lender is about to take a task of this role. False if the role is stopping, and there is nothing to take; else
     /// [`RoleState::give_back`] is to be called when the task is over, or there was none.
     pub(crate) fn lend(&self) -> bool {
-        // Ordering: Relaxed, ordered by the fence below.
         self.borrowed.fetch_add(1, Ordering::Relaxed);
-        // Ordering: pairs with the slow fence in `stop`: either this lender sees that the role is stopping, or who stops it
-        // sees the lender. And with the one in `nothing_comes_home`, which sees the lender before what it takes is gone.
-        self.fences.fast();
+        // Ordering: pairs with the fence in `stop`: either this lender sees that the role is stopping, or who stops it sees the
+        // lender. And with the Acquire in `Ring::is_drained`: who sees that the lender has emptied the ring, and leaves, sees the
+        // lender, and so does who waits for both.
+        fence(Ordering::SeqCst);
         if self.is_stopping() {
             self.give_back();
             return false;
