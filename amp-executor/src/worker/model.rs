@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::time::Instant;
 
 use executor_common::sync::Arc;
 use executor_common::{DomainId, Role, ShutdownReport, enter_domain, enter_own_domain};
@@ -110,8 +111,12 @@ impl ModelWorker {
 
     /// Sleeps, unless there is a reason not to.
     pub fn sleep(&self) {
-        let (_, mut watch) = self.worker.take_place();
-        self.worker.sleep(&mut watch);
+        let wakes_at = self.worker.wakes_at();
+        // There is no time in a model, and a sleep until then would have no end.
+        if wakes_at.is_none_or(|wakes_at| wakes_at > Instant::now()) {
+            let (_, mut watch) = self.worker.take_place();
+            self.worker.sleep_until(wakes_at, &mut watch);
+        }
     }
 
     /// Runs and sleeps until `done`, which something that the worker runs brings about.

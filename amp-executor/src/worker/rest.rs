@@ -8,9 +8,13 @@ use crate::pin::{Look, PinWatch};
 impl Worker {
     /// Sleeps until there is something to do, or until shortly before a timed task is due.
     pub(super) fn sleep(&self, watch: &mut PinWatch) {
+        self.sleep_until(self.wakes_at(), watch);
+    }
+
+    /// Sleeps until there is something to do, or until `wakes_at`, unless that is not the right time any more.
+    pub(super) fn sleep_until(&self, wakes_at: Option<Instant>, watch: &mut PinWatch) {
         self.note_place(watch.now());
         let state = self.state();
-        let wakes_at = self.wakes_at();
         let lists = self.lends.iter().map(|lend| (lend.role.channel.lenders(), lend.place));
         let slept = self.role.channel.sleep(self.place, &self.parker, wakes_at, lists, || {
             let must_look = self.has_reason_to_stay(wakes_at);
@@ -25,7 +29,7 @@ impl Worker {
     }
 
     /// When the worker has to be awake for a timed task.
-    fn wakes_at(&self) -> Option<Instant> {
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
         let timers = &self.state().timers;
         let due_ns = timers.next_ns()?;
         Some(timers.instant(due_ns.saturating_sub(self.spin_window_ns)))
