@@ -71,7 +71,7 @@ pub(crate) fn wait_for<T>(
         entered = match entered.leave_cycle() {
             Ok(cycle) => {
                 handle.abort();
-                role.refusals.would_deadlock.add(1);
+                role.refusals.hopeless_calls.add(1);
                 return Err(SpawnError::WouldDeadlock(cycle).into());
             }
             Err(entered) => entered,

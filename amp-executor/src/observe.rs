@@ -1,5 +1,7 @@
 //! What an executor shows of itself.
 
+use std::time::Duration;
+
 use executor_common::{
     DelayHistogram, DelayMetrics, ExecutorMetrics, RoleMetrics, WorkerMetrics, utilisation,
 };
@@ -34,6 +36,7 @@ fn worker_metrics(worker: &WorkerState) -> WorkerMetrics {
     entry.core = Some(worker.core);
     entry.queue_wait = worker.queue_wait.as_ref().map(DelayHistogram::snapshot);
     entry.run_time = worker.run_time.as_ref().map(DelayHistogram::snapshot);
+    entry.longest_task = entry.run_time.as_ref().map_or(Duration::ZERO, |times| times.max);
     entry
 }
 
@@ -49,10 +52,11 @@ fn role_metrics(state: &RoleState, workers: &[WorkerMetrics]) -> RoleMetrics {
     entry.capacity = state.channel.capacity();
     entry.admitted = state.channel.pushed()
         + of_workers(|worker| worker.timers.admitted() + worker.local_spawned.get());
-    entry.timed_out = state.refusals.timed_out.get();
-    entry.rejected = state.refusals.full.get() + entry.timed_out;
-    entry.rejected_closed = state.refusals.closed.get();
-    entry.would_deadlock = state.refusals.would_deadlock.get();
+    let refusals = &state.refusals;
+    entry.timed_out = refusals.timed_out.get();
+    entry.rejected = refusals.full.get() + entry.timed_out + refusals.would_deadlock.get();
+    entry.rejected_closed = refusals.closed.get();
+    entry.would_deadlock = refusals.would_deadlock.get() + refusals.hopeless_calls.get();
     entry.tasks_run = sum(|worker| worker.tasks_run) + elsewhere.tasks_run;
     entry.completed = sum(|worker| worker.completed) + elsewhere.completed;
     entry.claimed = sum(|worker| worker.claimed) + elsewhere.claimed;

@@ -81,6 +81,8 @@ pub(crate) struct Refusals {
     pub(crate) timed_out: Counter,
     /// Because waiting, for room or for an answer, would never have ended.
     pub(crate) would_deadlock: Counter,
+    /// Calls that were admitted, and whose answer would never have come.
+    pub(crate) hopeless_calls: Counter,
 }
 
 /// What a worker may do with the task that it has taken.

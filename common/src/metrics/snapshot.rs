@@ -105,8 +105,8 @@ pub struct RoleMetrics {
     pub rejected: u64,
     /// Of those, how many had waited for room until their time was up.
     pub timed_out: u64,
-    /// Spawns and calls that would have waited for ever: all who could have made the room, or answered, waited for one another. A
-    /// call's task may have been admitted; it is cancelled then.
+    /// Waits that were refused because they could never have ended: all who could have ended them waited for one another. Those for
+    /// room are among `rejected`; the tasks of blocking calls had been admitted.
     pub would_deadlock: u64,
     /// Tasks turned away because the role, or the executor, took nothing any more.
     pub rejected_closed: u64,
