@@ -8,7 +8,9 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use amp_executor::cpu::{CpuControl, CpuSet, SystemCpus};
-use amp_executor::{AmpBuilder, AmpExecutor, ExecutorMetrics, Role, RoleConfig, RoleHandle};
+use amp_executor::{
+    AmpBuilder, AmpExecutor, ExecutorMetrics, Role, RoleConfig, RoleHandle, WorkerMetrics,
+};
 
 pub(crate) const A: Role = Role::new("a");
 pub(crate) const B: Role = Role::new("b");
@@ -104,7 +106,12 @@ pub(crate) fn until(condition: impl Fn() -> bool) {
 
 /// Waits until all workers sleep.
 pub(crate) fn until_asleep(amp: &AmpExecutor) {
-    until(|| amp.metrics().workers.iter().all(|worker| worker.parks == worker.wakes + 1));
+    until(|| amp.metrics().workers.iter().all(is_asleep));
+}
+
+/// Whether the worker sleeps.
+pub(crate) fn is_asleep(worker: &WorkerMetrics) -> bool {
+    worker.parks == worker.wakes + 1
 }
 
 /// Lets it become later than `instant`.
