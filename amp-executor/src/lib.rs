@@ -49,13 +49,25 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | declare roles | [`RoleConfig`], [`RolePlan`] (from a string, or from `AMP_ROLES`), [`AmpBuilder`] |
+//! | declare roles | [`RoleConfig`], [`RolePlan`] (from a string, from `AMP_ROLES`, or from TOML with the feature `config`), [`AmpBuilder`] |
+//! | have them laid out for the machine at hand | [`RolePlan::suggest`] |
 //! | say how strictly cores are held | [`PinPolicy`]; [`AmpExecutor::placement`] tells what came of it |
-//! | spawn | [`RoleHandle`]: `try_spawn`, `spawn`, `spawn_timeout`, `spawn_wait`, `spawn_future` |
+//! | run before everybody else on a core, and out of RAM | [`SchedClass`], [`AmpBuilder::lock_memory`] |
+//! | spawn | [`RoleHandle`]: `try_spawn`, `spawn`, `spawn_timeout`, `spawn_wait`, `spawn_future`, `spawn_batch` |
+//! | overtake; expire | [`RoleHandle::with_priority`]; [`RoleHandle::with_time_to_live`] |
+//! | choose one of the role's cores | [`RoleHandle::on_core`]; by a key: [`RoleHandle::keyed`] |
+//! | keep values on a core | [`AmpBuilder::state`] and [`RoleHandle::with_state`]; within a task: [`with_state`] |
+//! | run futures that are not `Send` | [`RoleHandle::spawn_local`]; on a worker: [`spawn_local`] |
+//! | run at a time | [`RoleHandle::spawn_at`], [`RoleHandle::spawn_every`] |
+//! | have an answer from another role | [`RoleHandle::call`], [`RoleHandle::call_blocking`] |
+//! | use idle cores of one role for another | [`RoleConfig::lend_to`] |
 //! | write a program for this executor and `smp-executor` | [`Spawn`] |
-//! | trade idle CPU time for latency | [`IdlePolicy`] |
-//! | see imbalance and pressure | [`AmpExecutor::metrics`] |
-//! | end | [`AmpExecutor::shutdown`], [`AmpExecutor::shutdown_timeout`], or drop |
+//! | trade idle CPU time for latency | [`IdlePolicy`]; before timed tasks: [`RoleConfig::spin_window`] |
+//! | see imbalance and pressure | [`AmpExecutor::metrics`], [`AmpBuilder::measure_delays`] |
+//! | hear of lost pins, stalls and restarted workers | [`AmpBuilder::on_event`], [`AmpBuilder::stall_limit`] |
+//! | end | [`AmpExecutor::shutdown`], [`AmpExecutor::shutdown_timeout`], or drop; one role: [`AmpExecutor::drain_role`]; in which order: [`AmpBuilder::shutdown_order`] |
+//!
+//! The examples `game_loop` and `sharded_db` put some of these together.
 //!
 //! # Full channels
 //!
@@ -67,7 +79,8 @@
 //!
 //! [`JoinHandle::join`] on a worker of the task's own role runs a task that has not started in place. On any other
 //! thread it blocks: a role with one worker that joins a task of another role does nothing else meanwhile. Futures
-//! that `.await` the handle do not have that problem.
+//! that `.await` the handle do not have that problem. Two workers that join each other's tasks wait for ever; if they
+//! [call](RoleHandle::call_blocking) each other instead, one of them is told.
 
 mod answer;
 mod awaited;
