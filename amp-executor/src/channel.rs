@@ -322,7 +322,8 @@ impl<T> Channel<T> {
         self.lanes[..LaneId::SHARED].iter().any(|lane| !lane.woken().is_empty())
     }
 
-    fn has_work(&self, worker: usize) -> bool {
+    /// Whether there is something for `worker`.
+    pub fn has_work(&self, worker: usize) -> bool {
         self.has_shared_work()
             || self.lane(LaneId::of_worker(worker)).has_work()
             || !self.local[worker].is_empty()

@@ -245,3 +245,34 @@ fn a_local_future_of_a_worker_that_leaves_is_accounted_for() {
         assert_eq!((role.admitted, role.cancelled), (1, 1));
     });
 }
+
+/// The lender that is called for a task of A has got work of its own just then.
+#[test]
+fn a_lender_that_does_not_help_calls_the_next_one() {
+    watchdog(|| {
+        let cores = usable();
+        if cores.len() < 2 {
+            return;
+        }
+        let on = |role, cores: &[usize]| RoleConfig::new(role).cores(cores.to_vec()).shared();
+        let lenders = on(B, &cores[..2]).lend_to(A);
+        let amp = AmpExecutor::builder().role(on(A, &cores[..1])).role(lenders).build().unwrap();
+        let (a, b) = (amp.role(A).unwrap(), amp.role(B).unwrap());
+        let held = hold_a(&amp);
+        for _ in 0..200 {
+            // They fall asleep one after the other. Who did so last is called first.
+            for (worker, core) in [(1, cores[0]), (2, cores[1])] {
+                let parks = || amp.metrics().workers[worker].parks;
+                let before = parks();
+                b.spawn_on_core(core, || ()).unwrap().join().unwrap();
+                until(|| parks() > before);
+            }
+            let (release, released) = mpsc::channel::<()>();
+            let own = b.spawn_on_core(cores[1], move || released.recv().is_err()).unwrap();
+            a.spawn(|| ()).unwrap().join().unwrap();
+            drop(release);
+            own.join().unwrap();
+        }
+        held.release();
+    });
+}

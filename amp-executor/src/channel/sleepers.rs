@@ -30,6 +30,8 @@
 //!    sees the item that it was woken for.
 //! 5. An item that only one worker may take (its own lane, its timed tasks) wakes that worker, or finds it out of the
 //!    list; then 1 and 3 hold for that worker alone.
+//! 6. A lender is in the lists of several roles. It may have been taken out of one for an item that it will not take next, and then
+//!    calls that role's next lender (`Worker::pass_calls_on`).
 //!
 //! # One wake-up costs one wake-up
 //!

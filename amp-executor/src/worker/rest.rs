@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::Worker;
+use super::{Lending, Worker};
 use crate::pin::{Look, PinWatch};
 
 impl Worker {
@@ -26,6 +26,30 @@ impl Worker {
         if slept {
             state.counters.wakes.add_owned(1);
         }
+        self.pass_calls_on();
+    }
+
+    /// A lender may have been called for a task that it will not take next: it has work of its own by now, or leaves, or another
+    /// role's task comes first. Then the next lender is called.
+    fn pass_calls_on(&self) {
+        let is_sought = || {
+            self.role.channel.has_work(self.place)
+                || self.role.is_closing()
+                || self.has_timed_task_soon()
+        };
+        let mut is_taken = !self.lends.is_empty() && is_sought();
+        for Lending { role, .. } in &self.lends {
+            if is_taken {
+                role.channel.pass_on();
+            }
+            is_taken |= role.channel.has_lendable_work();
+        }
+    }
+
+    fn has_timed_task_soon(&self) -> bool {
+        let timers = &self.state().timers;
+        let is_soon = |due_ns| due_ns <= timers.now_ns().saturating_add(self.spin_window_ns);
+        timers.next_ns().is_some_and(is_soon)
     }
 
     /// When the worker has to be awake for a timed task.
