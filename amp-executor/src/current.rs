@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use executor_common::DomainId;
 use executor_common::sync::Arc;
+use executor_common::{DomainId, RunOutcome};
 
 use crate::role::RoleState;
 
@@ -43,4 +43,13 @@ pub(crate) fn number_on(executor: DomainId) -> Option<usize> {
             .map(|worker| worker.number)
     };
     CURRENT.try_with(of_executor).ok().flatten()
+}
+
+/// A handle has run a future's turn on the calling worker.
+pub(crate) fn count_in_place(outcome: &RunOutcome) {
+    let Some(worker) = worker() else { return };
+    worker.role.workers[worker.place].counters.count(outcome);
+    if !matches!(outcome, RunOutcome::Suspended | RunOutcome::Yielded(_)) {
+        worker.role.task_is_over();
+    }
 }

@@ -11,12 +11,12 @@ use std::time::Duration;
 use executor_common::cpu::CpuControl;
 use executor_common::panic::{caught, payload_text};
 use executor_common::sync::{Arc, Condvar, Mutex};
-use executor_common::{DomainId, Parker, enter_domain, enter_own_domain};
+use executor_common::{DomainId, Parker, enter_domain, enter_own_domain, set_in_place_counter};
 
 pub(crate) use hooks::Hooks;
 
 use crate::channel::Turns;
-use crate::current::{CurrentWorker, become_worker};
+use crate::current::{self, CurrentWorker, become_worker};
 use crate::event::Event;
 use crate::idle::{Idle, IdlePolicy, IdleStep};
 use crate::pin::{PinPolicy, PinWatch, pin_this_thread, set_class_of_this_thread};
@@ -102,6 +102,7 @@ impl Worker {
         let (placement, mut watch) = self.take_place();
         enter_domain(self.role.domain(), self.hooks.on_panic.clone());
         enter_own_domain(self.state().domain);
+        set_in_place_counter(Some(current::count_in_place));
         become_worker(Some(CurrentWorker {
             role: Arc::clone(&self.role),
             place: self.place,
@@ -119,6 +120,7 @@ impl Worker {
         self.hooks.thread_stops(&placement);
         state::drop_all();
         // What the thread's own destructors join they must not run in place: the role may be gone by then.
+        set_in_place_counter(None);
         enter_domain(DomainId::NONE, None);
         enter_own_domain(DomainId::NONE);
         become_worker(None);

@@ -3,12 +3,13 @@
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use amp_executor::{
-    AmpBuilder, AmpExecutor, MissedPeriods, RoleConfig, RoleHandle, TrySpawnError, WorkerPlacement,
-    spawn_local,
+    AmpBuilder, AmpExecutor, IdlePolicy, MissedPeriods, RoleConfig, RoleHandle, TrySpawnError,
+    WorkerPlacement, spawn_local,
 };
 use support::{A, B, Hold, hold, one_role, until, usable, watchdog};
 
@@ -274,5 +275,88 @@ fn a_lender_that_does_not_help_calls_the_next_one() {
             own.join().unwrap();
         }
         held.release();
+    });
+}
+
+/// A future that is suspended at its first poll. At the second it tells `begun`, waits for `go_on`, and is ready.
+fn suspended(
+    waker: &Arc<Mutex<Option<Waker>>>,
+    begun: mpsc::Sender<()>,
+    go_on: mpsc::Receiver<()>,
+) -> impl Future<Output = ()> + Send + use<> {
+    let (waker, go_on) = (Arc::clone(waker), Mutex::new(go_on));
+    std::future::poll_fn(move |context| {
+        let mut waker = waker.lock().unwrap();
+        if waker.is_none() {
+            *waker = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        begun.send(()).unwrap();
+        let _ = go_on.lock().unwrap().recv();
+        Poll::Ready(())
+    })
+}
+
+#[test]
+fn a_future_that_is_polled_in_place_and_suspended_is_accounted_for_once() {
+    watchdog(|| {
+        let amp = one_role(8).build().unwrap();
+        let a = amp.role(A).unwrap();
+        let waker = Arc::default();
+        let (begin, begun) = mpsc::channel();
+        let future = suspended(&waker, begin, mpsc::channel().1);
+        let spawner = a.clone();
+        let outer = a.spawn(move || {
+            let inner = spawner.spawn_future(future).unwrap();
+            inner.join_timeout(Duration::ZERO).unwrap_err()
+        });
+        let inner = outer.unwrap().join().unwrap();
+        waker.lock().unwrap().clone().unwrap().wake();
+        begun.recv().unwrap();
+        inner.join().unwrap();
+        let _ = amp.shutdown();
+        let metrics = amp.metrics();
+        let role = metrics.role(A).unwrap();
+        assert_eq!((role.admitted, role.completed, role.claimed), (2, 2, 0));
+    });
+}
+
+/// The entry of the future that is run in place is gone before the future is done, and the task that runs it is not queued.
+#[test]
+fn the_last_future_of_a_closed_role_ends_in_place() {
+    watchdog(|| {
+        let cores = usable();
+        if cores.len() < 2 {
+            return;
+        }
+        let role = RoleConfig::new(A).cores(cores[..2].to_vec()).idle(IdlePolicy::Park);
+        let amp = Arc::new(AmpExecutor::builder().role(role).build().unwrap());
+        let a = amp.role(A).unwrap();
+        let waker = Arc::default();
+        let (begin, begun) = mpsc::channel();
+        let (go_on, its_go_on) = mpsc::channel();
+        let future = a.spawn_future(suspended(&waker, begin, its_go_on)).unwrap();
+        until(|| waker.lock().unwrap().is_some() && amp.metrics().live_futures == 1);
+        let held = hold(&a.on_core(cores[1]).unwrap());
+        let its_waker = waker.lock().unwrap().clone().unwrap();
+        let join = move || {
+            its_waker.wake();
+            future.join().unwrap();
+        };
+        let timed = a.on_core(cores[0]).unwrap().spawn_at(Instant::now(), join).unwrap();
+        begun.recv().unwrap();
+        held.release();
+        until(|| amp.metrics().role(A).unwrap().queue_depth == 0);
+        let ender = Arc::clone(&amp);
+        let ending = std::thread::spawn(move || ender.shutdown());
+        until(|| a.is_closed());
+        let parks = || amp.metrics().workers[1].parks;
+        let before = parks();
+        // It may have fallen asleep behind the close already.
+        let patience = Instant::now() + Duration::from_millis(50);
+        until(|| parks() > before || Instant::now() > patience);
+        drop(go_on);
+        timed.join().unwrap();
+        assert!(ending.join().unwrap().is_clean());
     });
 }

@@ -316,7 +316,7 @@ impl<T> JoinSet<T> {
                 break None;
             }
             let Some((id, turn)) = self.claim_next(&mut yielded) else { break None };
-            if let RunOutcome::Yielded(again) = turn.run() {
+            if let RunOutcome::Yielded(again) = turn.run_in_place() {
                 yielded.insert(id, again);
             }
             time_is_up = deadline.is_some_and(|deadline| Instant::now() >= deadline);

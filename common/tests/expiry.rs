@@ -97,7 +97,7 @@ fn a_late_task_does_not_run_in_place_either() {
         assert!(runnable.is_future());
         let error = on_worker(domain, None, || handle.join()).unwrap_err();
         assert!(error.is_expired());
-        assert!(matches!(runnable.run(), RunOutcome::Stale));
+        assert!(matches!(runnable.run(), RunOutcome::StaleFuture));
 
         let (runnable, handle) = expiring_closure_task(domain, far(), || 7);
         assert_eq!(on_worker(domain, None, || handle.join()).unwrap(), 7);

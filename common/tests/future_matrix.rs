@@ -322,6 +322,6 @@ fn a_queued_future_is_claimed_by_a_joining_thread_of_its_domain() {
         };
         let (runnable, handle) = future_on(&queue, domain, future);
         assert_eq!(on_worker(domain, None, || handle.join()).unwrap(), 7);
-        assert!(matches!(runnable.run(), RunOutcome::Stale));
+        assert!(matches!(runnable.run(), RunOutcome::StaleFuture));
     });
 }

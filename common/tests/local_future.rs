@@ -97,7 +97,7 @@ fn its_own_thread_joins_it_in_place_and_no_other_does() {
         };
         let (_queue, _tasks, runnable, handle) = local(here());
         assert!(handle.join().unwrap());
-        assert!(matches!(runnable.run(), RunOutcome::Stale));
+        assert!(matches!(runnable.run(), RunOutcome::StaleFuture));
 
         let (_queue, _tasks, runnable, handle) = local(here());
         let handle = Mutex::new(Some(handle));

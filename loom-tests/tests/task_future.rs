@@ -441,6 +441,6 @@ fn expiry_against_a_claim_by_the_joining_thread() {
         assert!(handle.join().unwrap_err().is_expired());
         assert_eq!((polls.get(), dropped.get()), (0, 1), "it is gone before its handle says so");
         let outcome = runner.join().unwrap();
-        assert!(matches!(outcome, RunOutcome::Expired | RunOutcome::Stale), "{outcome:?}");
+        assert!(matches!(outcome, RunOutcome::Expired | RunOutcome::StaleFuture), "{outcome:?}");
     });
 }

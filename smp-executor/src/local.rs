@@ -53,7 +53,7 @@ impl Own {
     pub(crate) fn forget_stale(&self) {
         while let Some(task) = self.ready.take() {
             let stale = task.run();
-            debug_assert!(matches!(stale, RunOutcome::Stale), "{stale:?}");
+            debug_assert!(matches!(stale, RunOutcome::StaleFuture), "{stale:?}");
         }
     }
 

@@ -14,7 +14,7 @@ use executor_common::sync::atomic::{Ordering, fence};
 use executor_common::sync::{Arc, LOOM};
 use executor_common::{
     DomainId, Parker, Priority, RunOutcome, Runnable, WorkerCounters, enter_domain,
-    enter_own_domain, set_blocker,
+    enter_own_domain, set_blocker, set_in_place_counter,
 };
 
 use crate::context;
@@ -145,6 +145,7 @@ impl Worker {
         enter_domain(self.shared.domain, self.shared.hooks.on_panic.clone());
         enter_own_domain(self.remote().own.domain);
         set_blocker(Some(spares::BLOCKER));
+        set_in_place_counter(Some(count_in_place));
         context::enter(&self, || {
             observe::call(self.shared.hooks.on_thread_start.as_ref(), self.index);
             self.work();
@@ -300,7 +301,9 @@ impl Worker {
                 RunOutcome::Yielded(task) => self.requeue(task),
                 // What a handle has run in place leaves its entry behind. That is no turn: otherwise such entries would pile up
                 // beside an inbox that is never empty.
-                RunOutcome::Stale => self.tick.set(self.tick.get().wrapping_sub(1)),
+                RunOutcome::Stale | RunOutcome::StaleFuture => {
+                    self.tick.set(self.tick.get().wrapping_sub(1));
+                }
                 _ => {}
             }
         });
@@ -437,12 +440,22 @@ impl Worker {
     }
 }
 
+/// A handle has run a future's turn on the calling thread.
+fn count_in_place(outcome: &RunOutcome) {
+    context::with_worker(|worker| {
+        if let Some(worker) = worker {
+            worker.counters().count(outcome);
+        }
+    });
+}
+
 /// A worker's thread has nothing more to do with the pool.
 struct Leave(Arc<Shared>);
 
 impl Drop for Leave {
     fn drop(&mut self) {
         set_blocker(None);
+        set_in_place_counter(None);
         // What the thread's own destructors join they must not run in place: the pool may be gone by then.
         enter_domain(DomainId::NONE, None);
         enter_own_domain(DomainId::NONE);

@@ -20,7 +20,7 @@ pub struct WorkerCounters {
     pub cancelled: Counter,
     /// Tasks whose time to live had passed when their turn came.
     pub expired: Counter,
-    /// Queue entries whose task a waiting handle had already run.
+    /// Queue entries whose closure a waiting handle had already run.
     pub claimed: Counter,
     /// Times it took tasks from another worker.
     pub steals: Counter,
@@ -107,7 +107,7 @@ impl WorkerCounters {
         self.busy_since_ns.get() != 0
     }
 
-    /// Counts what became of a queue entry.
+    /// Counts what became of a queue entry, or of a future's turn in place.
     #[inline]
     pub fn count(&self, outcome: &RunOutcome) {
         match outcome {
@@ -124,6 +124,7 @@ impl WorkerCounters {
             RunOutcome::Cancelled => self.cancelled.add_owned(1),
             RunOutcome::Expired => self.expired.add_owned(1),
             RunOutcome::Stale => self.claimed.add_owned(1),
+            RunOutcome::StaleFuture => {}
         }
     }
 

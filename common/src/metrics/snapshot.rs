@@ -51,7 +51,7 @@ pub struct WorkerMetrics {
     pub cancelled: u64,
     /// Tasks that were dropped unrun when their turn came, because their time to live had passed.
     pub expired: u64,
-    /// Queue entries whose task a waiting handle had already run.
+    /// Closures that a waiting handle had run in place when their turn came. Futures that it runs count as others do.
     pub claimed: u64,
     /// Times it took tasks from another worker.
     pub steals: u64,
@@ -114,7 +114,7 @@ pub struct RoleMetrics {
     pub tasks_run: u64,
     /// Admitted tasks that ended on a worker, with an output or with a panic.
     pub completed: u64,
-    /// Admitted tasks that a handle that waited for them had run in place when their turn came.
+    /// Admitted closures that a handle that waited for them had run in place when their turn came.
     pub claimed: u64,
     /// Admitted tasks that were dropped unrun, because their time to live had passed.
     pub expired: u64,

@@ -163,7 +163,7 @@ impl<T> JoinHandle<T> {
         let mut turns = 0;
         while let Some(turn) = next {
             turns += 1;
-            next = match turn.run() {
+            next = match turn.run_in_place() {
                 RunOutcome::Yielded(again)
                     if turns == TURNS_IN_PLACE && others_may && is_blocking_dear() =>
                 {

@@ -69,10 +69,7 @@ impl RawTask {
         match self.header().state.to_running() {
             ToRunning::Run => self.step(),
             ToRunning::Cancel => self.cancel_running(),
-            ToRunning::Stale => {
-                self.release();
-                RunOutcome::Stale
-            }
+            ToRunning::Stale => self.release_stale(),
         }
     }
 
@@ -81,11 +78,14 @@ impl RawTask {
     pub(super) fn cancel_queued(self) -> RunOutcome {
         match self.header().state.to_running() {
             ToRunning::Run | ToRunning::Cancel => self.cancel_running(),
-            ToRunning::Stale => {
-                self.release();
-                RunOutcome::Stale
-            }
+            ToRunning::Stale => self.release_stale(),
         }
+    }
+
+    fn release_stale(self) -> RunOutcome {
+        let is_future = self.header().vtable.future.is_some();
+        self.release();
+        if is_future { RunOutcome::StaleFuture } else { RunOutcome::Stale }
     }
 
     fn step(self) -> RunOutcome {

@@ -8,6 +8,7 @@ use super::header::Header;
 use super::hook::{PanicHook, with_hook};
 use super::id::TaskId;
 use super::raw::RawTask;
+use super::running::count_in_place;
 
 /// A queued task: one pointer, one reference.
 ///
@@ -34,8 +35,11 @@ pub enum RunOutcome {
     Cancelled,
     /// It had a deadline, which had passed before it was started: it was dropped unrun.
     Expired,
-    /// Somebody else ran it before.
+    /// A closure that somebody else ran before: a handle that waited for it.
     Stale,
+    /// A future that somebody else has run since it was queued. It need not be done: what became of it is told where it was run
+    /// ([`set_in_place_counter`](crate::set_in_place_counter)), or by another entry.
+    StaleFuture,
 }
 
 impl Runnable {
@@ -57,6 +61,17 @@ impl Runnable {
     /// Runs the closure, or polls the future once. A panic ends in the outcome.
     pub fn run(self) -> RunOutcome {
         self.into_raw_task().run()
+    }
+
+    /// Runs the task for a handle that has claimed it. The queue's entry tells nothing about a future then, so that its turn is
+    /// counted here.
+    pub(crate) fn run_in_place(self) -> RunOutcome {
+        let is_future = self.is_future();
+        let outcome = self.run();
+        if is_future {
+            count_in_place(&outcome);
+        }
+        outcome
     }
 
     /// Cancels the task as a drop does, and says how that ended.
@@ -137,6 +152,7 @@ impl fmt::Debug for RunOutcome {
             Self::Cancelled => "Cancelled",
             Self::Expired => "Expired",
             Self::Stale => "Stale",
+            Self::StaleFuture => "StaleFuture",
         })
     }
 }

@@ -8,11 +8,13 @@ use std::ptr;
 
 use super::hook::{PanicHook, set_hook};
 use super::id::{DomainId, TaskId};
+use super::runnable::RunOutcome;
 
 crate::sync::thread_local! {
     static DOMAIN: Cell<DomainId> = const { Cell::new(DomainId::NONE) };
     static OWN_DOMAIN: Cell<DomainId> = const { Cell::new(DomainId::NONE) };
     static TOP: Cell<*const Frame> = const { Cell::new(ptr::null()) };
+    static IN_PLACE: Cell<Option<fn(&RunOutcome)>> = const { Cell::new(None) };
 }
 
 /// One task on this thread's stack. Invariant: a frame is in the chain of its own thread only, and only
@@ -104,4 +106,17 @@ pub fn enter_own_domain(domain: DomainId) {
 pub fn enter_domain(domain: DomainId, on_panic: Option<PanicHook>) {
     DOMAIN.with(|current| current.set(domain));
     set_hook(on_panic);
+}
+
+/// Installs what is told of each turn of a future that a waiting handle runs in place on the calling thread. A worker says so
+/// before its first task, and installs `None` after its last.
+pub fn set_in_place_counter(count: Option<fn(&RunOutcome)>) {
+    IN_PLACE.with(|current| current.set(count));
+}
+
+/// A handle has run a future's turn on this thread.
+pub(super) fn count_in_place(outcome: &RunOutcome) {
+    if let Ok(Some(count)) = IN_PLACE.try_with(Cell::get) {
+        count(outcome);
+    }
 }
