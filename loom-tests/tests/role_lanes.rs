@@ -80,6 +80,20 @@ fn high_and_normal_reach_one_worker() {
     });
 }
 
+#[test]
+fn two_local_futures_reach_their_worker() {
+    check("lanes: two local futures, one worker", || {
+        let (channel, [parker]) = channel();
+        let channel = Arc::new(channel);
+        let waking = [1, 2].map(|item| {
+            let channel = Arc::clone(&channel);
+            thread::spawn(move || channel.push_local(0, item).unwrap())
+        });
+        assert_eq!(consume(&channel, 0, &parker, 2).len(), 2);
+        waking.map(|waking| waking.join().unwrap());
+    });
+}
+
 /// Each worker is held by what it takes. The wake-up for the second item may go to a worker that is awake for the first.
 #[test]
 fn high_and_normal_reach_two_workers() {

@@ -54,9 +54,14 @@ impl ModelAmp {
         self.shared.drain(self.role(role))
     }
 
-    /// As a drop begins.
+    /// As a drop begins: all that does not run is cancelled.
     pub fn cancel(&self) {
         self.shared.cancel();
+    }
+
+    /// The first half of that for one role: tells its workers, and leaves to them what waits.
+    pub fn stop(&self, role: Role) {
+        self.role(role).stop();
     }
 
     /// Takes nothing more, and waits for nobody.
