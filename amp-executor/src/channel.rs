@@ -28,6 +28,7 @@
 //! that nothing is left in it.
 
 mod lane;
+mod lane_id;
 mod ring;
 mod sleepers;
 mod turns;
@@ -36,9 +37,10 @@ mod woken;
 use std::time::Instant;
 
 use executor_common::sync::asymmetric::Fences;
-use executor_common::{Parker, Priority, Unparker};
+use executor_common::{Parker, Unparker};
 
 pub use lane::{Lane, Source};
+pub use lane_id::{LaneId, Origin};
 pub use ring::{PushError, Ring};
 pub use sleepers::Sleepers;
 pub use turns::Turns;
@@ -46,54 +48,6 @@ pub use woken::Woken;
 
 use sleepers::Sleep;
 use turns::Choice;
-
-/// Which lane of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LaneId(usize);
-
-impl LaneId {
-    const HIGH: Self = Self(0);
-    const NORMAL: Self = Self(1);
-    /// The lanes before those of the workers.
-    const SHARED: usize = 2;
-
-    /// The lane of all workers for tasks of this priority.
-    pub const fn shared(priority: Priority) -> Self {
-        match priority {
-            Priority::High => Self::HIGH,
-            Priority::Normal | Priority::Low => Self::NORMAL,
-        }
-    }
-
-    /// The lane of one worker, by its place in the role.
-    pub const fn of_worker(worker: usize) -> Self {
-        Self(Self::SHARED + worker)
-    }
-
-    /// The worker that alone takes from the lane.
-    pub fn worker(self) -> Option<usize> {
-        self.0.checked_sub(Self::SHARED)
-    }
-
-    /// The place among the lanes.
-    pub fn index(self) -> usize {
-        self.0
-    }
-
-    /// Back from [`LaneId::index`].
-    pub fn from_index(index: usize) -> Self {
-        Self(index)
-    }
-}
-
-/// Where a taken item had waited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// In a lane.
-    Lane(LaneId, Source),
-    /// Among the worker's local futures.
-    Local,
-}
 
 /// The channel. Generic so that models can send plain numbers.
 #[derive(Debug)]
@@ -132,7 +86,7 @@ impl<T> Channel<T> {
     /// A lane, to ask and to wait for room in it. Whoever changes it through this reference wakes nobody.
     #[inline]
     pub fn lane(&self, lane: LaneId) -> &Lane<T> {
-        &self.lanes[lane.0]
+        &self.lanes[lane.index()]
     }
 
     /// Spawns.
