@@ -76,7 +76,9 @@ fn high_and_normal_reach_one_worker() {
         let mut taken = consume(&channel, 0, &parker, 2);
         taken.sort_unstable();
         assert_eq!(taken, [HIGH.index(), NORMAL.index()]);
-        pushing.map(|pushing| pushing.join().unwrap());
+        for each in pushing {
+            each.join().unwrap();
+        }
     });
 }
 
@@ -90,7 +92,9 @@ fn two_local_futures_reach_their_worker() {
             thread::spawn(move || channel.push_local(0, item).unwrap())
         });
         assert_eq!(consume(&channel, 0, &parker, 2).len(), 2);
-        waking.map(|waking| waking.join().unwrap());
+        for each in waking {
+            each.join().unwrap();
+        }
     });
 }
 
