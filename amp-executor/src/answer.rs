@@ -29,7 +29,7 @@ impl Entered<'_> {
     /// The roles along the cycle that makes the wait hopeless, which has been left then.
     fn leave_cycle(self) -> Result<Vec<Role>, Self> {
         let mut waits = self.shared.waits.lock();
-        let Some(cycle) = waits.cycle(self.waiter, |target| self.shared.is_there(target)) else {
+        let Some(cycle) = self.shared.cycle(&waits, self.waiter) else {
             drop(waits);
             return Err(self);
         };

@@ -3,7 +3,7 @@
 use executor_common::AbortHandle;
 
 use crate::channel::LaneId;
-use crate::deadlock::Target;
+use crate::deadlock::{Target, Waits};
 use crate::role::RoleState;
 use crate::shared::Shared;
 
@@ -38,8 +38,37 @@ fn servers(role: &RoleState, lane: LaneId) -> Vec<usize> {
 }
 
 impl Shared {
+    /// The cycle that the wait of `waiter` is part of, if it can never end.
+    pub(crate) fn cycle(&self, waits: &Waits<Awaited>, waiter: usize) -> Option<Vec<usize>> {
+        waits.cycle(
+            waiter,
+            |target| self.is_there(target),
+            |target, worker| self.can_help(target, worker),
+        )
+    }
+
+    /// Whether a worker could bring what is waited for, as things are. Those of the role can.
+    fn can_help(&self, target: &Target<Awaited>, worker: usize) -> bool {
+        let (role, place) = self.owner(worker);
+        match &target.lane {
+            Awaited::Room(of, _) if *of == role.index => true,
+            Awaited::Room(of, lane) => {
+                !role.is_closing() && self.roles[*of].channel.lane(*lane).may_be_lent()
+            }
+            // It may run the task.
+            Awaited::Answer(_) => !role.workers[place].has_left(),
+        }
+    }
+
+    /// The role of a worker, and its place there.
+    fn owner(&self, worker: usize) -> (&RoleState, usize) {
+        let last = self.roles.partition_point(|role| role.first_worker <= worker) - 1;
+        let role = &*self.roles[last];
+        (role, worker - role.first_worker)
+    }
+
     /// Whether what a worker waits for is there.
-    pub(crate) fn is_there(&self, target: &Target<Awaited>) -> bool {
+    fn is_there(&self, target: &Target<Awaited>) -> bool {
         match &target.lane {
             Awaited::Room(role, lane) => !self.roles[*role].channel.lane(*lane).is_full(),
             Awaited::Answer(task) => task.is_finished(),

@@ -9,7 +9,7 @@
 //!
 //! | wait | target |
 //! |---|---|
-//! | for room in the lane that a role's workers share | these workers, and those that take from it because they lend |
+//! | for room in the lane that a role's workers share | these workers, and those that take from it because they lend, as long as they would |
 //! | for room in one core's own lane | that core's worker |
 //! | for a reply | the workers that could run the task |
 //!
@@ -105,16 +105,19 @@ impl<L> Waits<L> {
     }
 
     /// The cycle that the wait of `worker` is part of, if it can never end: the roles along it, the first one again at
-    /// its end. The wait has been entered. `can_end_now` is asked once for each waiting worker.
+    /// its end. The wait has been entered. `can_end_now` is asked once for each waiting worker, and `can_help` whether a worker of its
+    /// target could do anything about it as things are.
     pub(crate) fn cycle(
         &self,
         worker: usize,
         can_end_now: impl Fn(&Target<L>) -> bool,
+        can_help: impl Fn(&Target<L>, usize) -> bool,
     ) -> Option<Vec<usize>> {
-        if self.can_progress(can_end_now)[worker] {
+        let targets: Vec<_> = self.workers.iter().map(|node| node.targets(&can_help)).collect();
+        if self.can_progress(&targets, can_end_now)[worker] {
             return None;
         }
-        let way = self.way_back(worker)?;
+        let way = way_back(&targets, worker)?;
         let mut roles: Vec<usize> = way.into_iter().map(|at| self.workers[at].role).collect();
         roles.dedup();
         if let [only] = roles[..] {
@@ -124,7 +127,11 @@ impl<L> Waits<L> {
     }
 
     /// By worker.
-    fn can_progress(&self, can_end_now: impl Fn(&Target<L>) -> bool) -> Vec<bool> {
+    fn can_progress(
+        &self,
+        targets: &[Vec<usize>],
+        can_end_now: impl Fn(&Target<L>) -> bool,
+    ) -> Vec<bool> {
         let mut can: Vec<bool> = self
             .workers
             .iter()
@@ -133,7 +140,7 @@ impl<L> Waits<L> {
         loop {
             let mut has_changed = false;
             for worker in 0..can.len() {
-                if !can[worker] && self.targets(worker).iter().any(|target| can[*target]) {
+                if !can[worker] && targets[worker].iter().any(|target| can[*target]) {
                     can[worker] = true;
                     has_changed = true;
                 }
@@ -143,31 +150,35 @@ impl<L> Waits<L> {
             }
         }
     }
+}
 
-    fn targets(&self, worker: usize) -> &[usize] {
-        self.workers[worker].waits_for.as_ref().map_or(&[], |target| &target.workers)
+impl<L> Node<L> {
+    /// The workers that could end its wait as things are. None if it does not wait.
+    fn targets(&self, can_help: impl Fn(&Target<L>, usize) -> bool) -> Vec<usize> {
+        let Some(target) = &self.waits_for else { return Vec::new() };
+        target.workers.iter().copied().filter(|worker| can_help(target, *worker)).collect()
     }
+}
 
-    /// The shortest way along waits from `worker` to itself, with `worker` at both ends. `None` if it is on no cycle.
-    fn way_back(&self, worker: usize) -> Option<Vec<usize>> {
-        let mut came_from = vec![None; self.workers.len()];
-        let mut next = VecDeque::from([worker]);
-        while let Some(at) = next.pop_front() {
-            for &target in self.targets(at) {
-                if target == worker {
-                    let back = iter::successors(Some(at), |at| came_from[*at]);
-                    let mut way: Vec<usize> = iter::once(worker).chain(back).collect();
-                    way.reverse();
-                    return Some(way);
-                }
-                if came_from[target].is_none() {
-                    came_from[target] = Some(at);
-                    next.push_back(target);
-                }
+/// The shortest way along waits from `worker` to itself, with `worker` at both ends. `None` if it is on no cycle.
+fn way_back(targets: &[Vec<usize>], worker: usize) -> Option<Vec<usize>> {
+    let mut came_from = vec![None; targets.len()];
+    let mut next = VecDeque::from([worker]);
+    while let Some(at) = next.pop_front() {
+        for &target in &targets[at] {
+            if target == worker {
+                let back = iter::successors(Some(at), |at| came_from[*at]);
+                let mut way: Vec<usize> = iter::once(worker).chain(back).collect();
+                way.reverse();
+                return Some(way);
+            }
+            if came_from[target].is_none() {
+                came_from[target] = Some(at);
+                next.push_back(target);
             }
         }
-        None
     }
+    None
 }
 
 #[cfg(all(test, not(loom)))]
@@ -223,7 +234,7 @@ mod tests {
         ) -> Option<Vec<usize>> {
             let mut waits = self.graph.lock();
             waits.enter(worker, target);
-            let cycle = waits.cycle(worker, |target| there.contains(&target.lane));
+            let cycle = waits.cycle(worker, |target| there.contains(&target.lane), |_, _| true);
             if cycle.is_some() {
                 waits.leave(worker);
             }
@@ -236,7 +247,7 @@ mod tests {
 
         /// A worker that waits asks again.
         fn again(&self, worker: usize) -> Option<Vec<usize>> {
-            self.graph.lock().cycle(worker, |_| false)
+            self.graph.lock().cycle(worker, |_| false, |_, _| true)
         }
     }
 

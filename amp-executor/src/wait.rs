@@ -105,7 +105,7 @@ impl WorkerWait<'_> {
         }
         self.entered = is_full;
         let Err(TrySpawnError::Full(work)) = answer else { return Attempted::Answer(answer) };
-        match waits.cycle(self.waiter, |target| self.shared.is_there(target)) {
+        match self.shared.cycle(&waits, self.waiter) {
             None => Attempted::Answer(Err(TrySpawnError::Full(work))),
             Some(cycle) => {
                 // Under the same lock, or the next one to ask would be told of a cycle that is about to end.

@@ -8,8 +8,8 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use amp_executor::{
-    AmpBuilder, AmpExecutor, IdlePolicy, MissedPeriods, RoleConfig, RoleHandle, TrySpawnError,
-    WorkerPlacement, spawn_local,
+    AmpBuilder, AmpExecutor, IdlePolicy, MissedPeriods, RoleConfig, RoleHandle, SpawnError,
+    TrySpawnError, WorkerPlacement, spawn_local,
 };
 use support::{A, B, Hold, hold, one_role, until, usable, watchdog};
 
@@ -358,5 +358,33 @@ fn the_last_future_of_a_closed_role_ends_in_place() {
         drop(go_on);
         timed.join().unwrap();
         assert!(ending.join().unwrap().is_clean());
+    });
+}
+
+/// A's worker spawns into A until it hears that this would never end.
+fn spawn_until_it_would_deadlock(amp: &AmpExecutor) {
+    let a = amp.role(A).unwrap();
+    let spawner = a.clone();
+    let error = a.spawn(move || {
+        loop {
+            if let Err(error) = spawner.spawn_future(async {}) {
+                return error;
+            }
+        }
+    });
+    assert_eq!(error.unwrap().join().unwrap(), SpawnError::WouldDeadlock(vec![A, A]));
+}
+
+#[test]
+fn a_lender_that_may_take_nothing_hides_no_deadlock() {
+    watchdog(|| spawn_until_it_would_deadlock(&b_lends_to_a(2).build().unwrap()));
+}
+
+#[test]
+fn a_lender_that_has_left_hides_no_deadlock() {
+    watchdog(|| {
+        let amp = b_lends_to_a(2).build().unwrap();
+        assert!(amp.drain_role(B).unwrap().is_clean());
+        spawn_until_it_would_deadlock(&amp);
     });
 }

@@ -85,10 +85,15 @@ impl<T> Lane<T> {
         self.ring.is_ready() || !self.woken.is_empty()
     }
 
-    /// Whether a lender may take from the ring. It sends futures home, to the woken queue, and makes room by that: only so many, or
-    /// the ring would have no bound.
+    /// Whether there is something that a lender may take.
     pub(super) fn is_lendable(&self) -> bool {
-        self.ring.is_ready() && self.woken.len() < self.ring.capacity()
+        self.ring.is_ready() && self.may_be_lent()
+    }
+
+    /// Whether lenders may take from the ring. They send futures home, to the woken queue, and make room by that: only so many,
+    /// or the ring would have no bound.
+    pub fn may_be_lent(&self) -> bool {
+        self.woken.len() < self.ring.capacity()
     }
 
     pub(super) fn len(&self) -> usize {
