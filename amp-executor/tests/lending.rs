@@ -485,25 +485,3 @@ fn a_lender_makes_room() {
         assert_eq!(amp.metrics().role(A).unwrap().would_deadlock, 0);
     });
 }
-
-/// Futures that it sends home make room, but no more than the channel has.
-#[test]
-fn a_channel_with_a_lender_is_bounded() {
-    watchdog(|| {
-        let amp = lending(4, IdlePolicy::Backoff).build().unwrap();
-        let (a, b) = (amp.role(A).unwrap(), amp.role(B).unwrap());
-        let held = hold_core(&a, 0);
-        let mut futures = Vec::new();
-        for _ in 0..1_000 {
-            while let Ok(future) = a.try_spawn_future(async {}) {
-                futures.push(future);
-            }
-            b.spawn(|| {}).unwrap().join().unwrap();
-        }
-        assert!(futures.len() <= 8, "{} in a channel for four", futures.len());
-        held.release();
-        for future in futures {
-            future.join().unwrap();
-        }
-    });
-}
