@@ -1,6 +1,7 @@
 //! Futures that never leave their worker.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -53,13 +54,12 @@ where
     };
     let state = &worker.role.workers[worker.place];
     state.local_spawned.add_owned(1);
-    state.local_alive.add_owned(1);
     let tag = Route::Local(worker.place).tag();
     // SAFETY: only this worker takes the task out of its queue of local futures, where it goes now and with each wake-up, and it
     // runs or cancels it there; nobody else is in its own domain. It does not leave before the future has been dropped
     // (`Worker::end_local_futures`), and keeps its role alive until then.
     let (task, handle) =
-        unsafe { local_future_task(state.domain, Alive(future), &worker.role, tag) };
+        unsafe { local_future_task(state.domain, Alive::new(future), &worker.role, tag) };
     if let Err(queued) = worker.role.channel.push_local(worker.place, worker.role.clock.queue(task))
     {
         // The worker is leaving; nobody would run it.
@@ -70,6 +70,21 @@ where
 
 /// Counts the future until it is dropped.
 struct Alive<F>(F);
+
+impl<F> Alive<F> {
+    /// Called on the worker that the future is to stay on.
+    fn new(future: F) -> Self {
+        with_own_state(|state| state.local_alive.add_owned(1));
+        Self(future)
+    }
+}
+
+fn with_own_state(f: impl FnOnce(&WorkerState)) {
+    let Some(worker) = current::worker() else {
+        unreachable!("local futures are made and dropped on a worker")
+    };
+    f(&worker.role.workers[worker.place]);
+}
 
 impl<F: Future> Future for Alive<F> {
     type Output = F::Output;
@@ -82,10 +97,45 @@ impl<F: Future> Future for Alive<F> {
 
 impl<F> Drop for Alive<F> {
     fn drop(&mut self) {
-        let Some(worker) = current::worker() else {
-            unreachable!("it is dropped where it was made")
-        };
-        let state: &WorkerState = &worker.role.workers[worker.place];
-        state.local_alive.set(state.local_alive.get() - 1);
+        with_own_state(|state| state.local_alive.set(state.local_alive.get() - 1));
+    }
+}
+
+/// A future that is made at its first poll. Before that it is as `Send` as what makes it; from then on it stays where it is.
+pub(crate) struct MadeThere<M, F>(Stage<M, F>);
+
+enum Stage<M, F> {
+    /// Not pinned: it is moved out to be called.
+    Make(M),
+    /// Pinned with the whole: never moved, and dropped in its place.
+    Made(Alive<F>),
+    /// What makes the future has panicked.
+    Gone,
+}
+
+impl<M, F> MadeThere<M, F> {
+    pub(crate) fn new(make: M) -> Self {
+        Self(Stage::Make(make))
+    }
+}
+
+impl<M, F> Future for MadeThere<M, F>
+where
+    M: FnOnce() -> F,
+    F: Future,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: a future that has been made is not moved below; what makes it is not pinned.
+        let stage = unsafe { &mut self.get_unchecked_mut().0 };
+        if let Stage::Make(_) = stage
+            && let Stage::Make(make) = mem::replace(stage, Stage::Gone)
+        {
+            *stage = Stage::Made(Alive::new(make()));
+        }
+        let Stage::Made(future) = stage else { unreachable!("a task that panicked is not polled") };
+        // SAFETY: it is pinned with the whole (`Stage::Made`).
+        unsafe { Pin::new_unchecked(future) }.poll(context)
     }
 }

@@ -36,8 +36,9 @@ pub(crate) struct RoleState {
     pub(crate) lender_numbers: Box<[usize]>,
     /// Its tasks and its workers: a worker that waits for a task of its own role may run it in place.
     domain: DomainId,
-    /// Its timed tasks. No thread is in it: they run when they are due, and not when somebody waits for them.
-    timed_domain: DomainId,
+    /// No thread is in it: timed tasks run when they are due, and futures that are made on one worker run there, and not where
+    /// somebody waits for them.
+    nobodys_domain: DomainId,
     pub(crate) channel: Channel<Queued>,
     pub(crate) clock: WaitClock,
     pub(crate) registry: TaskRegistry,
@@ -48,8 +49,8 @@ pub(crate) struct RoleState {
     pub(crate) elsewhere: Mutex<WorkerCounters>,
     /// Lenders that hold a task of this role, or are about to take one.
     borrowed: AtomicUsize,
-    /// The worker that the next timed task goes to, modulo their number.
-    next_timed: AtomicUsize,
+    /// The worker that the next task goes to which has to go to one, modulo their number.
+    next_worker: AtomicUsize,
     /// The types that each worker has a value of.
     state_types: Box<[TypeId]>,
     /// Read after each task, and almost never written.
@@ -130,14 +131,14 @@ impl RoleState {
             first_worker: parts.first_worker,
             lender_numbers: lender_numbers.into(),
             domain: DomainId::unique(),
-            timed_domain: DomainId::unique(),
+            nobodys_domain: DomainId::unique(),
             channel: Channel::new(parts.capacity, parts.unparkers, lenders, parts.sleep_fences),
             clock: WaitClock::new(parts.epoch, parts.measures_delays),
             registry: TaskRegistry::new(workers.len().clamp(1, MAX_REGISTRY_SHARDS)),
             refusals: Refusals::default(),
             elsewhere: Mutex::new(WorkerCounters::new(parts.epoch)),
             borrowed: AtomicUsize::new(0),
-            next_timed: AtomicUsize::new(0),
+            next_worker: AtomicUsize::new(0),
             state_types: parts.state_types.into(),
             flags: CachePadded::new(flags),
             fences: Fences::new(),

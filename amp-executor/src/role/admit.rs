@@ -11,6 +11,7 @@ use executor_common::{
 
 use super::RoleState;
 use crate::channel::{LaneId, PushError};
+use crate::local::MadeThere;
 use crate::queued::Route;
 use crate::timed::{MissedPeriods, Periodic, PeriodicHandle, PeriodicRun};
 
@@ -117,12 +118,49 @@ impl RoleState {
         admitted.map_err(refused)
     }
 
-    /// The worker that a timed task on these terms goes to.
-    fn timed_worker(&self, terms: Terms) -> usize {
+    /// The worker that a task on these terms goes to, if it has to be one: theirs, or each in turn.
+    fn one_worker(&self, terms: Terms) -> usize {
         terms.lane.worker().unwrap_or_else(|| {
             // Ordering: Relaxed; any worker would do.
-            self.next_timed.fetch_add(1, Ordering::Relaxed) % self.workers.len()
+            self.next_worker.fetch_add(1, Ordering::Relaxed) % self.workers.len()
         })
+    }
+
+    /// These terms, for a task that has to go to one worker.
+    pub(crate) fn terms_for_one_worker(&self, terms: Terms) -> Terms {
+        Terms { lane: LaneId::of_worker(self.one_worker(terms)), ..terms }
+    }
+
+    /// Admits a future that is made on the one worker that takes from the terms' lane, and stays there.
+    pub(crate) fn try_local<M, F>(
+        this: &Arc<Self>,
+        terms: Terms,
+        make: M,
+    ) -> Result<JoinHandle<F::Output>, TrySpawnError<M>>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        let Some(worker) = terms.lane.worker() else { unreachable!("the lane is one worker's") };
+        let tag = Route::Local(worker).tag();
+        let admitted = this.channel.push_with(terms.lane, make, |make| {
+            let (future, domain) = (MadeThere::new(make), this.nobodys_domain);
+            let (task, handle) = match terms.deadline {
+                // SAFETY: the first entry goes into the lane. Whoever takes it out before the worker does drops it unrun: it is as
+                // `Send` as `make` then. The worker polls it, and all other entries, those of a yield included, go by the tag to the
+                // worker's queue of local futures, of which only the worker takes. No thread is in the domain, so that no handle runs
+                // it, and there is no second entry beside the first. The worker does not leave before the future has been dropped
+                // (`Worker::end_local_futures`), and keeps the role alive until then.
+                None => unsafe { local_future_task(domain, future, this, tag) },
+                // SAFETY: as above.
+                Some(deadline) => unsafe {
+                    expiring_future_task(domain, deadline, future, this, tag)
+                },
+            };
+            (this.clock.queue(task), handle)
+        });
+        admitted.map_err(refused)
     }
 
     /// Admits a closure that runs at `due`, or no later than `time_to_live` after it.
@@ -140,12 +178,12 @@ impl RoleState {
         if self.is_closing() {
             return Err(TrySpawnError::Closed(f));
         }
-        let worker = self.timed_worker(terms);
+        let worker = self.one_worker(terms);
         let deadline = time_to_live.and_then(|time| due.checked_add(time));
         let handle = self.workers[worker].timers.add(due, f, |f| {
             let (task, handle) = match deadline {
-                None => closure_task(self.timed_domain, f),
-                Some(deadline) => expiring_closure_task(self.timed_domain, deadline, f),
+                None => closure_task(self.nobodys_domain, f),
+                Some(deadline) => expiring_closure_task(self.nobodys_domain, deadline, f),
             };
             (task, None, handle)
         })?;
@@ -173,12 +211,12 @@ impl RoleState {
         if this.is_closing() {
             return Err(TrySpawnError::Closed(f));
         }
-        let worker = this.timed_worker(terms);
+        let worker = this.one_worker(terms);
         let tag = Route::Lane(LaneId::of_worker(worker)).tag();
         let task = this.workers[worker].timers.add(first, f, |f| {
             let run = PeriodicRun { f, periodic: Arc::clone(&periodic) };
             // SAFETY: as in `try_future`; no thread enters this domain.
-            let (task, handle) = unsafe { local_future_task(this.timed_domain, run, this, tag) };
+            let (task, handle) = unsafe { local_future_task(this.nobodys_domain, run, this, tag) };
             (task, Some(Arc::clone(&periodic)), handle)
         })?;
         this.channel.call(worker);

@@ -2,14 +2,13 @@
 
 use std::any::TypeId;
 use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use executor_common::{JoinHandle, SpawnError};
 
 use super::RoleHandle;
-use crate::local;
+use crate::role::RoleState;
 use crate::state;
+use crate::wait::Refused;
 
 impl RoleHandle {
     /// Spawns a closure that is given its worker's own value of type `S`, made by
@@ -61,7 +60,9 @@ impl RoleHandle {
     }
 
     /// Spawns a future that is made on one of the role's workers, stays there, and need not be `Send`; waits for room as
-    /// [`RoleHandle::spawn`] does. Whatever wakes it, it runs on that worker, in turns with the worker's other tasks.
+    /// [`RoleHandle::spawn`] does. Whatever wakes it, it runs on that worker, in turns with the worker's other tasks: the one that this
+    /// handle is for, or each in turn. A task of that very worker that waits for it in [`JoinHandle::join`] waits for ever; `.await` the
+    /// handle instead.
     ///
     /// # Errors
     ///
@@ -92,7 +93,9 @@ impl RoleHandle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        self.spawn_future(MadeThere::<M, F>::Make(make))
+        let terms = self.state.terms_for_one_worker(self.terms());
+        let attempt = |make| RoleState::try_local(&self.state, terms, make);
+        self.block_for_room(terms, None, make, attempt).map_err(Refused::into_spawn_error)
     }
 }
 
@@ -101,50 +104,5 @@ fn lent<S: 'static, T>(f: impl FnOnce(&mut S) -> T) -> T {
     match state::with_state(f) {
         Ok(output) => output,
         Err(error) => panic!("{error}"),
-    }
-}
-
-/// A future that sends for another one which stays where it is made, and waits for that.
-enum MadeThere<M, F: Future> {
-    Make(M),
-    Made(Local<F::Output>),
-    Gone,
-}
-
-/// The handle of the local future. It goes with the outer one: that is aborted, or cancelled, or dropped.
-struct Local<T>(JoinHandle<T>);
-
-impl<T> Drop for Local<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// What is in it is moved and never pinned: the local future is in a cell of its own.
-impl<M, F: Future> Unpin for MadeThere<M, F> {}
-
-impl<M, F> Future for MadeThere<M, F>
-where
-    M: FnOnce() -> F,
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        if let Self::Make(_) = &*self
-            && let Self::Make(make) = std::mem::replace(&mut *self, Self::Gone)
-        {
-            *self = Self::Made(Local(local::spawn_local(make())));
-        }
-        let Self::Made(local) = &mut *self else { panic!("polled after it was ready") };
-        match std::task::ready!(Pin::new(&mut local.0).poll(context)) {
-            Ok(output) => Poll::Ready(output),
-            // Its panic is this task's. That it was cancelled nobody hears: only this task could do it, or the role's end.
-            Err(error) => match error.try_into_panic() {
-                Ok(payload) => std::panic::resume_unwind(payload),
-                Err(_) => Poll::Pending,
-            },
-        }
     }
 }

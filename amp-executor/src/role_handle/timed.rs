@@ -15,7 +15,7 @@ impl RoleHandle {
     /// after `due`.
     ///
     /// Who waits for the task on its own worker with [`JoinHandle::join`] keeps it from running, for ever; `.await` it instead.
-    /// The role's end cancels what has not become due.
+    /// The role's end cancels what has not become due. An aborted task keeps its place, and its closure, until it is due.
     ///
     /// # Errors
     ///

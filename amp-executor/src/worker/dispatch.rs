@@ -6,7 +6,7 @@ use executor_common::{RunOutcome, Runnable};
 
 use super::{Lending, Worker};
 use crate::channel::Origin;
-use crate::queued::Queued;
+use crate::queued::{Queued, Route};
 use crate::role::{Permission, RoleState};
 use crate::timed::{LAST_STRETCH, Periodic, Timed};
 
@@ -36,10 +36,11 @@ impl Worker {
         let mut outcome = self.run_task(queued.task, permission, || ());
         state.counters.count(&outcome);
         if let RunOutcome::Yielded(again) = outcome {
+            let route = Route::from_tag(again.tag());
             let again = self.role.clock.queue(again);
-            let refused = match origin {
-                Origin::Lane(lane, _) => self.role.channel.requeue(lane, again),
-                Origin::Local => self.role.channel.push_local(self.place, again),
+            let refused = match route {
+                Route::Lane(lane) => self.role.channel.requeue(lane, again),
+                Route::Local(worker) => self.role.channel.push_local(worker, again),
             };
             let Err(again) = refused else {
                 self.end_task(permission);
