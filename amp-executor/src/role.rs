@@ -172,7 +172,7 @@ impl RoleState {
     /// `worker` has taken a task from `origin`: makes that known, and asks whether to run it.
     #[inline]
     pub(crate) fn begin_task(&self, worker: &WorkerState, origin: Option<Origin>) -> Permission {
-        worker.enter_task(self.fences);
+        worker.decide(self.fences);
         match origin {
             Some(origin) => self.channel.after_take(origin),
             None => self.channel.pass_on(),
@@ -181,6 +181,7 @@ impl RoleState {
             worker.end_task();
             return Permission::Cancel;
         }
+        worker.enter_task();
         Permission::Run
     }
 

@@ -365,7 +365,8 @@ fn the_last_future_of_a_closed_role_ends_in_place() {
 fn spawn_until_it_would_deadlock(amp: &AmpExecutor) {
     let a = amp.role(A).unwrap();
     let spawner = a.clone();
-    let error = a.spawn(move || {
+    // Keyed, so that it is not lent.
+    let error = a.keyed(&0).spawn(move || {
         loop {
             if let Err(error) = spawner.spawn_future(async {}) {
                 return error;

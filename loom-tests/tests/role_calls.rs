@@ -3,10 +3,14 @@
 
 #![cfg(loom)]
 
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
 use amp_executor::model::{ModelAmp, ModelWorker};
 use amp_executor::{CallError, Role, RoleConfig, RoleHandle, SpawnError};
 use executor_common::sync::{Arc, thread};
-use executor_common::{JoinHandle, block_on};
+use executor_common::{JoinHandle, Parker, Unparker, block_on};
 use loom_tests::role::{ROLE, model, one_core};
 use loom_tests::{Done, Pause, check};
 
@@ -174,6 +178,72 @@ fn room_reaches_a_spawner_that_waits_for_it() {
     check("spawns: blocked, room", || room_beside(0, blocking));
     check("spawns: blocked in a core's lane, room", || room_beside(1, blocking));
     check("spawns: awaiting room, room", || room_beside(0, awaiting));
+}
+
+fn poll_once<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+/// Has a future wait for room on a thread of its own, which goes on with `f` once it is woken. The way to wake it.
+fn await_room(
+    role: &RoleHandle,
+    f: impl FnOnce(&mut (dyn Future<Output = Spawned> + Unpin)) + 'static,
+) -> (thread::JoinHandle<()>, Unparker) {
+    let (parker, registered) = (Parker::new(), Parker::new());
+    let (wake, register) = (parker.unparker(), registered.unparker());
+    let mut waiting = role.spawn_wait(|| ());
+    let thread = thread::spawn(move || {
+        assert!(poll_once(&mut waiting, &Waker::from(parker.unparker())).is_pending());
+        register.unpark();
+        parker.park();
+        f(&mut waiting);
+    });
+    registered.park();
+    (thread, wake)
+}
+
+/// The first one is polled without having been notified, and finds room by its own look, or goes. It may be in the queue still
+/// when more room is made. The second one relies on its notification alone.
+#[test]
+fn a_notification_spent_on_one_that_has_its_room_or_goes_reaches_the_next() {
+    check("spawns: two await room, the first goes", || {
+        let (amp, [worker]) = model([one_core(2)]);
+        let role = amp.handle().role(ROLE).unwrap();
+        for _ in 0..2 {
+            drop(role.try_spawn(|| ()).unwrap());
+        }
+        let (first, wake) = await_room(&role, |mut first| {
+            let _ = poll_once(&mut first, Waker::noop());
+        });
+        let (second, _) = await_room(&role, |second| assert!(block_on(second).is_ok()));
+        wake.unpark();
+        worker.enter(|| assert!(worker.run_next() && worker.run_next()));
+        first.join().unwrap();
+        second.join().unwrap();
+    });
+}
+
+/// The workers may be held for ever: who cancels does not leave to them what is on its way.
+#[test]
+fn a_spawn_that_races_with_the_cancellation_is_refused_or_cancelled() {
+    fn cancel_beside(spawn: impl FnOnce(&RoleHandle) -> Option<JoinHandle<()>> + 'static) {
+        let (amp, [_held]) = model([one_core(1)]);
+        let role = amp.handle().role(ROLE).unwrap();
+        let spawning = thread::spawn(move || spawn(&role));
+        amp.cancel();
+        if let Some(handle) = spawning.join().unwrap() {
+            assert!(handle.is_finished());
+        }
+    }
+    check("spawns: closure against cancel", || {
+        cancel_beside(|role| role.try_spawn(|| ()).ok());
+    });
+    check("spawns: future against cancel", || {
+        cancel_beside(|role| role.try_spawn_future(async {}).ok());
+    });
+    check("spawns: timed task against cancel", || {
+        cancel_beside(|role| role.spawn_at(Instant::now(), || ()).ok());
+    });
 }
 
 /// The spawner gets the room that the end makes, or is refused; what it has spawned by then is run.

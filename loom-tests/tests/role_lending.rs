@@ -113,6 +113,29 @@ fn a_lender_gets_its_own_item_and_a_foreign_one() {
     });
 }
 
+/// The lender is called for nothing that the worker could do: it may have work of its own, or be about to leave.
+#[test]
+fn a_worker_is_called_before_a_lender() {
+    check("lending: push, worker falls asleep, lender does not help", || {
+        let (lent, own, parker) = lent();
+        let lending = {
+            let lent = Arc::clone(&lent);
+            thread::spawn(move || {
+                let lists = std::iter::once((lent.borrower.lenders(), 0));
+                lent.lender.sleep(0, &parker, None, lists, || false);
+            })
+        };
+        let working = {
+            let lent = Arc::clone(&lent);
+            thread::spawn(move || consume(&lent.borrower, 0, &own, 1))
+        };
+        lent.borrower.push(NORMAL, 1).unwrap();
+        assert_eq!(working.join().unwrap(), [1]);
+        lent.lender.push(NORMAL, 2).unwrap();
+        lending.join().unwrap();
+    });
+}
+
 const LENDER: Role = Role::new("lender");
 
 /// [`ROLE`], whose worker comes first, and a role that lends to it.
@@ -142,6 +165,29 @@ fn a_spawn_beside_a_busy_worker_reaches_a_lender_that_lies_down() {
         let task = amp.handle().role(ROLE).unwrap().try_spawn(done.one()).unwrap();
         lending.join().unwrap();
         task.join().unwrap();
+    });
+}
+
+/// The first lender may be called for the borrowed task, and is held by its own instead.
+#[test]
+fn a_call_of_a_lender_that_has_own_work_reaches_the_next() {
+    check("lending: own task and foreign one, two lenders fall asleep", || {
+        let lender = RoleConfig::new(LENDER).cores([1, 2]).capacity(1).lend_to(ROLE);
+        let (amp, [_busy, first, second]) = model([one_core(1), lender]);
+        let done = Done::new();
+        let held = on_a_thread(first, |first| {
+            first.sleep();
+            assert!(first.run_next());
+        });
+        let lending = {
+            let done = done.clone();
+            on_a_thread(second, move |second| second.work_until(|| done.is(1)))
+        };
+        let own = amp.handle().role(LENDER).unwrap().on_core(1).unwrap();
+        drop(own.try_spawn(|| ()).unwrap());
+        drop(amp.handle().role(ROLE).unwrap().try_spawn(done.one()).unwrap());
+        lending.join().unwrap();
+        held.join().unwrap();
     });
 }
 

@@ -1,11 +1,14 @@
 //! A role's end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use executor_common::sync::MutexGuard;
 use executor_common::sync::atomic::{Ordering, fence};
 
 use super::{RoleState, WorkerState};
+
+/// How often a stopper asks whether the workers have settled.
+const SETTLING: Duration = Duration::from_millis(1);
 
 impl RoleState {
     /// Whether `worker`, which finds nothing to do, may leave for good. What it could take is closed and empty, and no
@@ -41,7 +44,7 @@ impl RoleState {
         self.close();
         // Ordering: Release, see `is_stopping`.
         self.flags.stopping.store(true, Ordering::Release);
-        // Ordering: pairs with the fast fence in `WorkerState::enter_task`, and with the fence in `lend`.
+        // Ordering: pairs with the fast fence in `WorkerState::decide`, and with the fence in `lend`.
         self.fences.slow();
         self.registry.close();
         self.channel.wake_all();
@@ -123,9 +126,11 @@ impl RoleState {
         })
     }
 
-    /// Waits until no worker is on its way out: each has left, or holds a task. The role is stopping.
+    /// Waits until no worker is on its way out: each has left, or runs a task. The role is stopping.
     pub(crate) fn wait_until_settled(&self) {
-        self.wait_while(None, || self.workers.iter().any(WorkerState::is_between_tasks));
+        let is_unsettled = || self.workers.iter().any(WorkerState::is_between_tasks);
+        // Who leaves tells it; who decides, once more, to run a task tells nobody.
+        while !self.wait_while(Some(Instant::now() + SETTLING), is_unsettled) {}
     }
 
     fn wait_while(&self, deadline: Option<Instant>, keeps_waiting: impl Fn() -> bool) -> bool {

@@ -39,10 +39,12 @@ pub(crate) struct WorkerState {
 
 /// The worker holds no task. Once it sees that the role is stopping it starts none, and leaves.
 const IDLE: u32 = 0;
+/// The worker has taken a task, and asks whether to run it.
+const DECIDING: u32 = 1;
 /// The worker runs a task.
-const IN_TASK: u32 = 1;
+const IN_TASK: u32 = 2;
 /// The worker has left.
-const GONE: u32 = 2;
+const GONE: u32 = 3;
 
 impl WorkerState {
     pub(crate) fn new(epoch: Instant, core: usize, capacity: usize, measures: bool) -> Self {
@@ -81,7 +83,7 @@ impl WorkerState {
 
     /// Whether the worker neither runs a task nor has left.
     pub(super) fn is_between_tasks(&self) -> bool {
-        self.phase() == IDLE
+        matches!(self.phase(), IDLE | DECIDING)
     }
 
     /// Whether the worker runs a task.
@@ -89,15 +91,22 @@ impl WorkerState {
         self.phase() == IN_TASK
     }
 
-    /// A task is about to begin; what is read after this is newer than what a stopper has stored before its fence.
+    /// A task has been taken; what is read after this is newer than what a stopper has stored before its fence.
     #[inline]
-    pub(super) fn enter_task(&self, fences: Fences) {
+    pub(super) fn decide(&self, fences: Fences) {
         // Ordering: Relaxed; the fence below orders it before the second look.
-        self.phase.store(IN_TASK, Ordering::Relaxed);
+        self.phase.store(DECIDING, Ordering::Relaxed);
         // Ordering: pairs with the slow fence in `RoleState::stop`. Without it this worker could miss that the role is
-        // stopping while the stopper misses that the worker runs a task, and would wait for it to leave. (No
+        // stopping while the stopper misses that the worker has a task, and would wait for it to leave. (No
         // model misses it: only a shutdown whose time is up looks, and there is no time in a model.)
         fences.fast();
+    }
+
+    /// The task begins.
+    #[inline]
+    pub(super) fn enter_task(&self) {
+        // Ordering: Relaxed; who waits for the decision looks again.
+        self.phase.store(IN_TASK, Ordering::Relaxed);
     }
 
     /// The task is over, or did not begin.
