@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use executor_common::cpu::{CpuControl, CpuSet, SystemCpus, default_parallelism, physical_cores};
+use serde::{Serialize, Serializer};
 
 pub use executor_common::cpu::cpu_quota;
 
@@ -15,13 +16,14 @@ pub use executor_common::cpu::cpu_quota;
 /// let header = benches::Hardware::read().to_string();
 /// assert!(header.contains("cores allowed"));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Hardware {
     /// The CPU's name, as the kernel gives it.
     pub cpu_model: String,
     /// Physical cores of the machine, whatever this process may use of them.
     pub physical_cores: usize,
     /// The CPUs in this process's affinity mask.
+    #[serde(serialize_with = "as_text")]
     pub allowed: CpuSet,
     /// How many CPUs' worth of time the cgroups grant, where they limit it.
     pub quota_cpus: Option<f64>,
@@ -30,6 +32,7 @@ pub struct Hardware {
     /// Operating system and its release.
     pub kernel: String,
     /// When this was read.
+    #[serde(serialize_with = "as_rfc3339")]
     pub date: SystemTime,
 }
 
@@ -60,6 +63,14 @@ impl fmt::Display for Hardware {
         writeln!(f, "kernel         {}", self.kernel)?;
         write!(f, "date           {}", humantime::format_rfc3339_seconds(self.date))
     }
+}
+
+fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn as_rfc3339<S: Serializer>(date: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_rfc3339_seconds(*date))
 }
 
 /// The first CPU's name. On some architectures the kernel does not give one.

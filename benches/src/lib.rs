@@ -2,6 +2,7 @@
 //!
 //! | to | see |
 //! |---|---|
+//! | find out which executor suits a workload | [`compare`] |
 //! | run one program on both executors | [`checksum`] |
 //! | measure what an idle pool costs | [`idle`] |
 //! | measure what forking costs | [`fork_join`] |
@@ -22,6 +23,7 @@
 
 mod callgrind;
 pub mod checksum;
+pub mod compare;
 pub mod fork_join;
 pub mod futures;
 mod hardware;
@@ -29,6 +31,7 @@ pub mod idle;
 pub mod lending;
 pub mod many_outside;
 pub mod memory;
+pub mod noise;
 pub mod noop;
 pub mod overload;
 pub mod peers;

@@ -1,0 +1,102 @@
+//! Everything that a run of the command has found: what the outputs are made from.
+
+use serde::Serialize;
+
+use super::outcome::{Comparison, TurnOutcome};
+use super::workload::Percentile;
+use crate::hardware::Hardware;
+use crate::noise::NoiseFloor;
+
+/// Everything that a run of the command has found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// On what.
+    pub hardware: Hardware,
+    /// How often this machine takes a core away from a thread that wants it.
+    pub noise: NoiseFloor,
+    /// How often all layouts were to take turns.
+    pub rounds: usize,
+    /// Whether it was interrupted: then there may be fewer rounds, workloads or loads than asked for.
+    pub interrupted: bool,
+    /// One for each workload.
+    pub comparisons: Vec<Comparison>,
+    /// One for each workload that was swept.
+    pub sweeps: Vec<Sweep>,
+    /// What follows: for each workload, and for each row of the table in which the two executors are compared.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// One workload on all its layouts, at several loads.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sweep {
+    /// The workload's name.
+    pub workload: String,
+    /// The names of its classes.
+    pub classes: Vec<String>,
+    /// What the classes' requests are to meet, in words.
+    pub objectives: Vec<String>,
+    /// What a load of 1 is, in words.
+    pub full_load: String,
+    /// One for each layout, in the workload's order.
+    pub curves: Vec<Curve>,
+    /// Where an AMP layout begins to be the better one, for each AMP layout that ever is.
+    pub crossovers: Vec<Crossover>,
+}
+
+/// One layout at several loads.
+#[derive(Clone, Debug, Serialize)]
+pub struct Curve {
+    /// The layout.
+    pub layout: String,
+    /// In ascending order of the load.
+    pub points: Vec<Point>,
+    /// The highest load up to which all objectives are met; nothing if they are not met at the lowest one.
+    pub highest_load: Option<f64>,
+}
+
+/// One layout at one load.
+#[derive(Clone, Debug, Serialize)]
+pub struct Point {
+    /// The part of the capacity that is asked for.
+    pub load: f64,
+    /// For each class with objectives, the first percentile that one is about, and its median over the rounds in nanoseconds.
+    pub latencies: Vec<(usize, Percentile, f64)>,
+    /// By how much the objectives are met, for each round: the largest of all, as a part of its limit. Up to 1 all are met.
+    pub scores: Vec<f64>,
+    /// The turns.
+    pub turns: Vec<TurnOutcome>,
+}
+
+/// Where one layout begins to be better than another.
+#[derive(Clone, Debug, Serialize)]
+pub struct Crossover {
+    /// The layout that is better above.
+    pub above: String,
+    /// The layout that is better below.
+    pub below: String,
+    /// The load.
+    pub load: f64,
+    /// The range in which it is, by the rounds' spread.
+    pub range: (f64, f64),
+    /// How many times worse `above`'s score is than `below`'s below that load, as the median of the loads there.
+    pub cost_below: Option<f64>,
+    /// How many times better it is above, up to where neither meets the objectives.
+    pub gain_above: Option<f64>,
+}
+
+/// What follows from figures, in words.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// What it is about: a workload, or a row of the table.
+    pub subject: String,
+    /// Which layout is the better one; nothing for a draw.
+    pub winner: Option<String>,
+    /// By how much, with the figures.
+    pub text: String,
+    /// How sure that is: rounds that agree, spread, noise.
+    pub certainty: String,
+    /// What would change it.
+    pub would_change: String,
+    /// The command that shows it.
+    pub command: String,
+}
