@@ -18,6 +18,7 @@
 //! | offer a role more than it can run | [`overload`] |
 //! | count the bytes of queued tasks | [`memory`] |
 //! | let peers take turns, and compare their times | [`rounds`] |
+//! | compute for so long | [`work`] |
 //! | say on what a figure was measured | [`Hardware`] |
 //! | measure somebody else's pool beside ours | [`peers`] |
 
@@ -41,5 +42,6 @@ pub mod role_channel;
 pub mod rounds;
 pub mod spawn;
 pub mod wake;
+pub mod work;
 
 pub use hardware::{Hardware, cpu_quota};

@@ -20,7 +20,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `contestant` | who takes part |
-//! | `work`, `load` | computing for so long, and a load made of that |
+//! | `load` | a load that computes, so much in each task |
 //! | `ticks` | when runs were due, when they began, and how late they were |
 //! | `places` | who gets which CPUs |
 //! | `turn` | one turn, and what it gives |
@@ -38,7 +38,6 @@ pub(crate) mod places;
 mod shared_pool;
 pub(crate) mod ticks;
 pub(crate) mod turn;
-pub(crate) mod work;
 
 #[cfg(test)]
 mod tests;

@@ -10,11 +10,11 @@ use serde::Serialize;
 use super::turn::{Lender, Lending, Round, Turn};
 use crate::realtime::places::Places;
 use crate::realtime::turn::PERIOD;
-use crate::realtime::work::Speed;
 use crate::rounds::Percentiles;
 use crate::rounds::{
     Spread, Turns, TurnsArgs, duration, ratio, save, take_turns, time_of, write_machine,
 };
+use crate::work::Speed;
 
 /// What a task of the lender's own stream computes.
 const OWN_TASK: Duration = Duration::from_micros(20);

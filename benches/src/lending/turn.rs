@@ -14,9 +14,9 @@ use crate::realtime::own_role::{Periodic, start};
 use crate::realtime::places::Places;
 use crate::realtime::ticks::Schedule;
 use crate::realtime::turn::{PERIOD, SETTLE, wait_until};
-use crate::realtime::work::Work;
 use crate::rounds::Kind;
 use crate::rounds::Percentiles;
+use crate::work::Work;
 
 const BUSY: Role = Role::new("busy");
 const LENDER: Role = Role::new("lender");

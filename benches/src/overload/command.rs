@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::turn::{Round, Turn, Variant};
 use crate::realtime::places::Places;
-use crate::realtime::work::Speed;
 use crate::rounds::{Spread, duration, on_a_thread, save, time_of, write_machine};
+use crate::work::Speed;
 
 /// A role that has too much to do runs at least so much of what it can.
 const THROUGHPUT_LIMIT: f64 = 0.9;

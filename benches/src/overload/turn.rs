@@ -13,8 +13,8 @@ use super::account::{Account, Executors, Fates};
 use super::resident::resident_bytes;
 use crate::realtime::places::Places;
 use crate::realtime::turn::wait_until;
-use crate::realtime::work::Work;
 use crate::rounds::Percentiles;
+use crate::work::Work;
 
 const WORK: Role = Role::new("work");
 

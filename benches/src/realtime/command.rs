@@ -11,9 +11,9 @@ use super::contestant::Contestant;
 use super::judge::{Verdict, judge};
 use super::places::Places;
 use super::turn::{PERIOD, Round, Turn};
-use super::work::Speed;
 use crate::rounds::Percentiles;
 use crate::rounds::{Spread, Turns, TurnsArgs, duration, save, take_turns, time_of, write_machine};
+use crate::work::Speed;
 
 /// What the task computes.
 const TASK: Duration = Duration::from_micros(20);

@@ -2,8 +2,8 @@
 
 use executor_common::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::work::Work;
 use crate::peers::{Countdown, FuturePool, Pool};
+use crate::work::Work;
 
 /// Tasks that are queued or running at any time, for each worker: one of them waits while another one runs. More would make the task
 /// wait longer where it stands in line with them.

@@ -12,7 +12,7 @@ use executor_common::Role;
 use super::load::{CHAINS_PER_WORKER, Load};
 use super::ticks::{Lateness, Marks, Schedule};
 use super::turn::{FIFO_PRIORITY, LoadSpeed, Round, Turn, wait_for_the_end, wait_until};
-use super::work::Work;
+use crate::work::Work;
 
 const REALTIME: Role = Role::new("realtime");
 const COMPUTE: Role = Role::new("compute");

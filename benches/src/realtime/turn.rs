@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::contestant::Contestant;
 use super::places::Places;
 use super::ticks::{Lateness, Schedule};
-use super::work::Work;
 use super::{by_hand, own_role, shared_pool};
 use crate::rounds::Percentiles;
+use crate::work::Work;
 
 /// How often the task comes.
 pub(crate) const PERIOD: Duration = Duration::from_millis(1);

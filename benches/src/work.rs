@@ -14,19 +14,19 @@ const TRIES: usize = 50;
 /// A task is so many steps, not a look at the clock until the time is over: one that is interrupted has as much left to do as
 /// before.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Speed {
+pub struct Speed {
     steps_per_ns: f64,
 }
 
 /// So much to compute.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Work {
+pub struct Work {
     steps: u64,
 }
 
 impl Speed {
     /// Times the steps by the clock.
-    pub(crate) fn measure() -> Self {
+    pub fn measure() -> Self {
         let time = || {
             let start = Instant::now();
             Work { steps: STEPS }.compute();
@@ -37,15 +37,15 @@ impl Speed {
     }
 
     /// What takes `duration` where nothing disturbs it.
-    pub(crate) fn work(self, duration: Duration) -> Work {
-        Work { steps: (duration.as_nanos() as f64 * self.steps_per_ns) as u64 }
+    pub fn work(self, duration: Duration) -> Work {
+        Work { steps: (duration.as_nanos() as f64 * self.steps_per_ns).round() as u64 }
     }
 }
 
 impl Work {
     /// Computes.
     #[inline(never)]
-    pub(crate) fn compute(self) {
+    pub fn compute(self) {
         // Each step needs the one before, so that their number is what the time depends on.
         let mut state = 1_u64;
         for _ in 0..self.steps {
