@@ -161,7 +161,7 @@ pub enum Service {
         /// How many.
         elements: usize,
     },
-    /// Reads a file, one after the other of these.
+    /// Reads one of these files, the first 1 MiB of it. Which one follows from the task's random number.
     Read {
         /// At least one.
         files: Vec<PathBuf>,
