@@ -7,11 +7,15 @@
 //! | file | what it is |
 //! |---|---|
 //! | `workload` | what is to be run: classes of tasks, and the layouts to try |
+//! | `arrival` | when requests come |
+//! | `service` | what a task does |
 //! | `outcome` | what running it gave |
 //! | `report` | everything that a run of the command has found |
 
+pub mod arrival;
 pub mod outcome;
 pub mod report;
+pub mod service;
 pub mod workload;
 
 pub use workload::{Layout, Workload};
