@@ -34,7 +34,7 @@ const FAIR_INTERVAL: u32 = 8;
 /// itself for ever does not starve those from outside. In time, as in tokio: a number of tasks may be a microsecond or a second.
 const INBOX_PERIOD: Duration = Duration::from_micros(100);
 
-/// But at the latest after so many tasks, and at the earliest after [`FAIR_INTERVAL`].
+/// But at the latest after so many tasks; and where each task takes longer than that, each second one may be from the inbox.
 const MAX_INBOX_INTERVAL: u32 = 64;
 
 /// Each so many tasks one goes first that has yielded, so that it does not wait for ever behind others.
@@ -222,12 +222,12 @@ impl Worker {
     fn next_own(&self) -> Option<Runnable> {
         let tick = self.tick.get().wrapping_add(1);
         self.tick.set(tick);
-        let first = if tick.is_multiple_of(FAIR_INTERVAL) {
-            self.next_neglected(tick)
-        } else {
-            self.next_overtaking(tick)
-        };
-        first
+        let from_outside = if self.is_inboxs_turn(tick) { self.next_of_inbox(tick) } else { None };
+        from_outside
+            .or_else(|| match tick.is_multiple_of(FAIR_INTERVAL) {
+                true => self.next_neglected(tick),
+                false => self.next_overtaking(tick),
+            })
             .or_else(|| self.tasks.pop(&self.remote().tasks, &self.shared.sleep))
             .or_else(|| self.next_batch())
             .or_else(|| self.tasks.pop_yielded(&self.remote().tasks))
@@ -242,11 +242,24 @@ impl Worker {
         if tick.is_multiple_of(YIELDED_INTERVAL) {
             return self.tasks.pop_yielded(&self.remote().tasks);
         }
-        if tick.wrapping_sub(self.last_inbox_tick.get()) >= self.inbox_interval.get() {
-            self.tune_inbox_interval(tick);
-            return self.next_batch();
-        }
         None
+    }
+
+    /// Whether it is time to look into the inbox before this worker's own queue.
+    #[inline(always)]
+    fn is_inboxs_turn(&self, tick: u32) -> bool {
+        // Signed: a stale entry takes its tick back, and the last look may be ahead by one.
+        let since = tick.wrapping_sub(self.last_inbox_tick.get()).cast_signed();
+        since >= self.inbox_interval.get().cast_signed()
+    }
+
+    /// A batch out of the inbox, out of turn. The next task is from elsewhere, however long each takes.
+    #[cold]
+    fn next_of_inbox(&self, tick: u32) -> Option<Runnable> {
+        self.tune_inbox_interval(tick);
+        let task = self.next_batch()?;
+        self.last_inbox_tick.set(tick.wrapping_add(1));
+        Some(task)
     }
 
     /// Sets the interval so that about [`INBOX_PERIOD`] passes between two looks into the inbox, whatever a task takes.

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use smp_executor::{JoinSet, Priority, SmpExecutor, SmpHandle, spawn, yield_now};
 use support::{pool, watched};
@@ -86,6 +87,47 @@ fn a_spawn_from_outside_waits_for_a_bounded_number_of_others() {
         let ran = ran.join().unwrap().join().unwrap();
         assert!(ran <= 100, "{ran} tasks overtook it");
     });
+}
+
+/// Where each task takes longer than the period in which the inbox has its turn, it has each second turn.
+#[test]
+fn a_spawn_from_outside_waits_for_two_long_tasks_at_most() {
+    watched(|| {
+        let executor = pool(1);
+        let (stop, runs) = (Stop::default(), Arc::new(AtomicUsize::new(0)));
+        for _ in 0..4 {
+            let (handle, stop, runs) = (executor.handle(), stop.clone(), Arc::clone(&runs));
+            drop(executor.spawn(move || respawn_long(handle, stop, runs)));
+        }
+        // By then the worker has noticed how long they take.
+        while runs.load(Ordering::SeqCst) < 200 {
+            std::thread::yield_now();
+        }
+        let waited = (0..20).map(|_| {
+            let counted = Arc::clone(&runs);
+            let begun = executor.spawn(move || counted.load(Ordering::SeqCst));
+            // What has begun by now began before it as well, or is one that it would have to wait for.
+            let before = runs.load(Ordering::SeqCst);
+            begun.join().unwrap().saturating_sub(before)
+        });
+        let most = waited.max().unwrap();
+        stop.now();
+        assert!(most <= 2, "{most} tasks of 300 us went first");
+    });
+}
+
+/// As [`respawn`], with tasks that compute for 300 us.
+fn respawn_long(handle: SmpHandle, stop: Stop, runs: Arc<AtomicUsize>) {
+    if stop.is_set() {
+        return;
+    }
+    runs.fetch_add(1, Ordering::SeqCst);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_micros(300) {
+        std::hint::spin_loop();
+    }
+    let next = handle.clone();
+    drop(handle.spawn(move || respawn_long(next, stop, runs)));
 }
 
 #[test]
