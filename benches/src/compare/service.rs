@@ -15,6 +15,7 @@ mod distribution;
 mod files;
 mod kernel;
 
+use std::hint::black_box;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -26,6 +27,24 @@ use super::workload::Service;
 use crate::work::Speed;
 
 /// What the tasks of a class do.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use benches::compare::service::PreparedService;
+/// use benches::compare::workload::Service;
+/// use benches::work::Speed;
+///
+/// # fn main() -> anyhow::Result<()> {
+/// let exponential = Service::Exponential { mean: Duration::from_micros(20) };
+/// let service = PreparedService::prepare(&exponential, Speed::measure())?;
+/// assert_eq!(service.facts().description, "exponential, mean 20us");
+/// assert_eq!(service.run(7, None), None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct PreparedService {
     kind: Kind,
@@ -59,7 +78,7 @@ impl PreparedService {
     pub fn prepare(service: &Service, speed: Speed) -> anyhow::Result<Self> {
         let kind = match service {
             Service::Fixed(time) => Kind::Distribution(Distribution::Fixed(*time)),
-            Service::Exponential { mean } => Kind::Distribution(Distribution::exponential(*mean)),
+            Service::Exponential { mean } => Kind::Distribution(Distribution::exponential(*mean)?),
             Service::Bimodal { short, long, long_share } => {
                 Kind::Distribution(Distribution::bimodal(*short, *long, *long_share)?)
             }
@@ -80,12 +99,13 @@ impl PreparedService {
     /// How long a task takes on an idle core.
     ///
     /// For a distribution that is what its formulas say of the times that are drawn, the cut long ones included. Kernels and reads
-    /// are run and timed, for about 50 ms, or for longer where a task takes long.
+    /// are run and timed, for about 50 ms, or for longer where a task takes long. A digest is timed on its own block, even where
+    /// tasks will be given what others have read.
     pub fn facts(&self) -> ServiceFacts {
         let (moments, description) = match &self.kind {
             Kind::Distribution(distribution) => (distribution.moments(), distribution.to_string()),
             Kind::Kernel(kernel) => {
-                (calibration::measure(1, |_| kernel.run(None)), kernel.to_string())
+                (calibration::measure(1, |_| _ = black_box(kernel.run(None))), kernel.to_string())
             }
             Kind::Files(files) => (
                 calibration::measure(files.len(), |file| drop(files.read(file as u64))),
@@ -105,7 +125,7 @@ impl PreparedService {
                 None
             }
             Kind::Kernel(kernel) => {
-                kernel.run(input);
+                black_box(kernel.run(input));
                 None
             }
             Kind::Files(files) => Some(files.read(random)),
@@ -133,4 +153,100 @@ impl Moments {
 /// For people.
 fn in_words(time: Duration) -> String {
     humantime::format_duration(time).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn prepared(service: &Service) -> PreparedService {
+        PreparedService::prepare(service, Speed::measure()).unwrap()
+    }
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn workers_may_share_a_service() {
+        fn shared<T: Send + Sync>() {}
+        shared::<PreparedService>();
+    }
+
+    #[test]
+    fn facts_of_a_distribution_are_not_measured() {
+        let facts = prepared(&Service::Fixed(3 * MS)).facts();
+        let description = "fixed, 3ms".to_owned();
+        assert_eq!(facts, ServiceFacts { mean_ns: 3e6, dispersion: 0.0, description });
+
+        let bimodal = Service::Bimodal { short: MS, long: 3 * MS, long_share: 0.5 };
+        let facts = prepared(&bimodal).facts();
+        assert_eq!(facts.mean_ns, 2e6);
+        assert!((facts.dispersion - 0.5).abs() < 1e-9, "{facts:?}");
+
+        let lognormal = Service::Lognormal { median: MS, sigma: 0.5 };
+        assert_eq!(prepared(&lognormal).facts().description, "lognormal, median 1ms, sigma 0.5");
+    }
+
+    #[test]
+    fn a_service_that_takes_no_time_has_no_dispersion() {
+        let facts = prepared(&Service::Fixed(Duration::ZERO)).facts();
+        assert_eq!((facts.mean_ns, facts.dispersion), (0.0, 0.0));
+    }
+
+    #[test]
+    fn a_task_computes() {
+        let service = prepared(&Service::Fixed(20 * MS));
+        let start = Instant::now();
+        assert_eq!(service.run(1, None), None);
+        // The steps are counted, so that this is far below what they need on any clock frequency.
+        assert!(start.elapsed() >= 5 * MS, "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn kernels_are_measured_and_return_nothing() {
+        for (service, description) in [
+            (Service::Sha256 { bytes: 4096 }, "SHA-256 of 4 KiB"),
+            (Service::Zstd { bytes: 4096 }, "zstd of 4 KiB"),
+            (Service::Json { bytes: 4096 }, "JSON parse of 4"),
+            (Service::Sort { elements: 1000 }, "sort of 1,000 numbers"),
+        ] {
+            let service = prepared(&service);
+            let facts = service.facts();
+            assert!(facts.mean_ns > 100.0, "{facts:?}");
+            assert_eq!(facts.dispersion, 0.0);
+            assert!(facts.description.starts_with(description), "{facts:?}");
+            assert_eq!(service.run(1, None), None);
+            assert_eq!(service.run(1, Some(b"input")), None);
+        }
+    }
+
+    #[test]
+    fn a_read_returns_what_is_in_the_file_of_the_number() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = [b"even", b"odd!"].map(|content| {
+            let path = directory.path().join(String::from_utf8_lossy(content).as_ref());
+            std::fs::write(&path, content).unwrap();
+            path
+        });
+        let service = prepared(&Service::Read { files: files.to_vec() });
+        assert_eq!(service.run(6, None).as_deref(), Some(b"even".as_slice()));
+        assert_eq!(service.run(7, Some(b"input")).as_deref(), Some(b"odd!".as_slice()));
+        let facts = service.facts();
+        assert!(facts.mean_ns > 0.0 && facts.dispersion >= 0.0, "{facts:?}");
+        assert_eq!(facts.description, "read of one of 2 files");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (service, reason) in [
+            (Service::Exponential { mean: Duration::ZERO }, "mean of 0"),
+            (Service::Lognormal { median: MS, sigma: -1.0 }, "sigma of -1"),
+            (Service::Bimodal { short: MS, long: MS, long_share: 2.0 }, "2 of the times"),
+            (Service::Read { files: Vec::new() }, "nothing to read: no files"),
+        ] {
+            let error = PreparedService::prepare(&service, Speed::measure()).unwrap_err();
+            assert!(format!("{error:#}").contains(reason), "{error:#}");
+        }
+    }
 }

@@ -56,3 +56,47 @@ fn median(times: &mut [f64]) -> f64 {
     let middle = times.len() / 2;
     *times.select_nth_unstable_by(middle, f64::total_cmp).1
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+
+    #[test]
+    fn every_short_case_is_run_as_often_as_the_others() {
+        let runs = RefCell::new([0_usize; 7]);
+        let moments = measure(7, |case| runs.borrow_mut()[case] += 1);
+        let runs = runs.into_inner();
+        let (least, most) = (*runs.iter().min().unwrap(), *runs.iter().max().unwrap());
+        assert!(least >= ROUNDS, "{runs:?}");
+        // One run is for warming up, and the last round may be cut short.
+        assert!(most - least <= 2, "{runs:?}");
+        assert!(moments.mean_ns >= 0.0);
+    }
+
+    #[test]
+    fn one_case_has_no_variance() {
+        let runs = Cell::new(0);
+        let moments = measure(1, |_| runs.set(runs.get() + 1));
+        assert!(runs.get() > ROUNDS);
+        assert_eq!(moments.variance_ns2, 0.0);
+    }
+
+    #[test]
+    fn a_long_case_is_timed_once() {
+        let runs = Cell::new(0);
+        let moments = measure(3, |_| {
+            runs.set(runs.get() + 1);
+            std::thread::sleep(AT_MOST);
+        });
+        assert_eq!(runs.get(), 2);
+        assert!(moments.mean_ns >= AT_MOST.as_nanos() as f64);
+    }
+
+    #[test]
+    fn a_disturbed_run_does_not_count() {
+        assert_eq!(median(&mut [3.0, 1.0, 1e9, 2.0, 4.0]), 3.0);
+        assert_eq!(median(&mut [5.0]), 5.0);
+    }
+}

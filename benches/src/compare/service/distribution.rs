@@ -7,7 +7,7 @@ use std::f64::consts::SQRT_2;
 use std::fmt;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Bernoulli, Exp1, LogNormal};
 use rand_pcg::Pcg64Mcg;
@@ -37,8 +37,9 @@ pub(super) enum Distribution {
 }
 
 impl Distribution {
-    pub(super) fn exponential(mean: Duration) -> Self {
-        Self::Exponential { mean, longest_ns: longest_ns(mean.as_nanos() as f64) }
+    pub(super) fn exponential(mean: Duration) -> anyhow::Result<Self> {
+        ensure!(!mean.is_zero(), "no exponential distribution has a mean of 0");
+        Ok(Self::Exponential { mean, longest_ns: longest_ns(mean.as_nanos() as f64) })
     }
 
     pub(super) fn bimodal(
@@ -52,6 +53,11 @@ impl Distribution {
     }
 
     pub(super) fn lognormal(median: Duration, sigma: f64) -> anyhow::Result<Self> {
+        ensure!(!median.is_zero(), "no lognormal distribution has a median of 0");
+        ensure!(sigma >= 0.0, "no lognormal distribution has a sigma of {sigma}");
+        if sigma == 0.0 {
+            return Ok(Self::Fixed(median));
+        }
         let median_ns = median.as_nanos() as f64;
         let uncut = LogNormal::new(median_ns.ln(), sigma)
             .with_context(|| format!("no lognormal distribution has a sigma of {sigma}"))?;
@@ -151,4 +157,141 @@ fn nanos(nanos: f64) -> Duration {
 /// How likely a standard normal number is below `limit`.
 fn standard_normal_below(limit: f64) -> f64 {
     libm::erfc(-limit / SQRT_2) / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLES: u64 = 200_000;
+
+    const US: Duration = Duration::from_micros(1);
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn all() -> Vec<Distribution> {
+        vec![
+            Distribution::Fixed(20 * US),
+            Distribution::exponential(20 * US).unwrap(),
+            // Of these the cut changes the moments.
+            Distribution::exponential(SECOND * 5).unwrap(),
+            Distribution::exponential(SECOND * 100).unwrap(),
+            Distribution::bimodal(10 * US, 1000 * US, 0.005).unwrap(),
+            Distribution::bimodal(10 * US, 1000 * US, 0.5).unwrap(),
+            Distribution::lognormal(20 * US, 0.5).unwrap(),
+            Distribution::lognormal(20 * US, 1.5).unwrap(),
+            // And of these.
+            Distribution::lognormal(20 * US, 3.0).unwrap(),
+            Distribution::lognormal(SECOND * 8, 0.5).unwrap(),
+            Distribution::lognormal(20 * US, 10.0).unwrap(),
+        ]
+    }
+
+    /// The mean and the standard deviation of the times of these tasks.
+    fn moments(distribution: &Distribution, randoms: impl Iterator<Item = u64>) -> (f64, f64) {
+        let times: Vec<_> =
+            randoms.map(|random| distribution.sample(random).as_nanos() as f64).collect();
+        let mean = times.iter().sum::<f64>() / times.len() as f64;
+        let squares = times.iter().map(|time| (time - mean).powi(2)).sum::<f64>();
+        (mean, (squares / times.len() as f64).sqrt())
+    }
+
+    #[test]
+    fn drawn_times_have_the_moments_that_the_formulas_say() {
+        let scattered = |index: u64| index.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for distribution in all() {
+            let expected = distribution.moments();
+            let deviation = expected.variance_ns2.sqrt();
+            for (mean, drawn_deviation) in [
+                moments(&distribution, 0..SAMPLES),
+                moments(&distribution, (0..SAMPLES).map(scattered)),
+            ] {
+                // Half a nanosecond for rounding.
+                let tolerated = 5.0 * deviation / (SAMPLES as f64).sqrt() + 0.5;
+                assert!((mean - expected.mean_ns).abs() < tolerated, "{distribution}: {mean}");
+                let off = (drawn_deviation - deviation).abs();
+                assert!(off <= 0.1 * deviation, "{distribution}: {drawn_deviation}, {deviation}");
+            }
+        }
+    }
+
+    #[test]
+    fn facts_without_a_cut_are_those_of_the_textbook() {
+        let near = |value: f64, expected: f64| (value / expected - 1.0).abs() < 1e-9;
+        let fixed = Distribution::Fixed(20 * US).moments();
+        assert!(near(fixed.mean_ns, 20_000.0) && fixed.dispersion() == 0.0);
+        let exponential = Distribution::exponential(20 * US).unwrap().moments();
+        assert!(near(exponential.mean_ns, 20_000.0) && near(exponential.dispersion(), 1.0));
+        let bimodal = Distribution::bimodal(10 * US, 1000 * US, 0.01).unwrap().moments();
+        assert!(near(bimodal.mean_ns, 19_900.0), "{bimodal:?}");
+        assert!(near(
+            bimodal.dispersion(),
+            0.99 * 0.01_f64.sqrt() * 0.99_f64.sqrt() * 1e6 / 19_900.0
+        ));
+        let lognormal = Distribution::lognormal(20 * US, 0.5).unwrap().moments();
+        assert!(near(lognormal.mean_ns, 20_000.0 * 0.125_f64.exp()), "{lognormal:?}");
+        assert!(near(lognormal.dispersion(), (0.25_f64.exp() - 1.0).sqrt()), "{lognormal:?}");
+    }
+
+    #[test]
+    fn no_time_is_longer_than_the_cut() {
+        let drawn_longest = |distribution: Distribution| {
+            (0..SAMPLES).map(|random| distribution.sample(random)).max().unwrap()
+        };
+        assert_eq!(drawn_longest(Distribution::exponential(5 * SECOND).unwrap()), 10 * SECOND);
+        let lognormal = Distribution::lognormal(SECOND, 3.0).unwrap();
+        assert_eq!(drawn_longest(lognormal), 10 * SECOND);
+        // The mean is 20 us times the exponential of 4.5.
+        let lognormal = Distribution::lognormal(20 * US, 3.0).unwrap();
+        assert_eq!(drawn_longest(lognormal).as_micros(), (20_000.0 * 4.5_f64.exp()) as u128);
+        // What the user has asked for by name is not cut.
+        assert_eq!(Distribution::Fixed(20 * SECOND).sample(1), 20 * SECOND);
+    }
+
+    #[test]
+    fn a_task_takes_the_same_time_on_every_layout() {
+        for distribution in all() {
+            for random in 0..100 {
+                assert_eq!(distribution.sample(random), distribution.sample(random));
+            }
+        }
+    }
+
+    #[test]
+    fn neighbours_have_nothing_to_do_with_each_other() {
+        let exponential = Distribution::exponential(20 * US).unwrap();
+        let times: Vec<_> = (0..=SAMPLES)
+            .map(|random| exponential.sample(random).as_nanos() as f64 / 20_000.0 - 1.0)
+            .collect();
+        let products = times.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>();
+        let correlation = products / SAMPLES as f64;
+        assert!(correlation.abs() < 5.0 / (SAMPLES as f64).sqrt(), "{correlation}");
+    }
+
+    #[test]
+    fn what_is_no_distribution_is_refused() {
+        assert!(Distribution::bimodal(US, 2 * US, 1.5).is_err());
+        assert!(Distribution::bimodal(US, 2 * US, f64::NAN).is_err());
+        assert!(Distribution::exponential(Duration::ZERO).is_err());
+        assert!(Distribution::lognormal(Duration::ZERO, 1.0).is_err());
+        assert!(Distribution::lognormal(US, f64::NAN).is_err());
+        assert!(Distribution::lognormal(US, f64::INFINITY).is_err());
+        assert!(Distribution::lognormal(US, -1.0).is_err());
+    }
+
+    #[test]
+    fn descriptions_have_the_parameters() {
+        let description = |distribution: Distribution| distribution.to_string();
+        assert_eq!(description(Distribution::Fixed(1500 * US)), "fixed, 1ms 500us");
+        assert_eq!(
+            description(Distribution::exponential(20 * US).unwrap()),
+            "exponential, mean 20us"
+        );
+        let bimodal = Distribution::bimodal(10 * US, 1000 * US, 0.005).unwrap();
+        assert_eq!(description(bimodal), "bimodal, 10us, 0.5 % 1ms");
+        let lognormal = Distribution::lognormal(20 * US, 1.5).unwrap();
+        assert_eq!(description(lognormal), "lognormal, median 20us, sigma 1.5");
+        let same = Distribution::lognormal(20 * US, 0.0).unwrap();
+        assert_eq!(description(same), "fixed, 20us");
+    }
 }

@@ -71,21 +71,22 @@ impl Kernel {
         Self::Sort(numbers().random_iter().take(elements).collect())
     }
 
-    /// Does the work, on `input` where this kind of work is done on what was read.
-    pub(super) fn run(&self, input: Option<&[u8]>) {
-        // The optimiser is to see neither what goes in nor that nobody needs what comes out.
+    /// Does the work, on `input` where this kind of work is done on what was read. Returns a number that says a little of what came
+    /// out.
+    pub(super) fn run(&self, input: Option<&[u8]>) -> u64 {
+        // The optimiser is to see neither what goes in nor that nobody needs all that comes out.
         match self {
             Self::Sha256(block) => {
-                black_box(digest(black_box(input.unwrap_or(block))));
+                let digest = black_box(digest(black_box(input.unwrap_or(block))));
+                digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
             }
-            Self::Zstd(text) => {
-                black_box(compressed(black_box(text)));
-            }
+            Self::Zstd(text) => black_box(compressed(black_box(text))).len() as u64,
             Self::Json(document) => {
-                drop(black_box(parsed(black_box(document))));
+                let parsed = black_box(parsed(black_box(document)));
+                parsed.ok().and_then(|parsed| Some(parsed.as_array()?.len())).unwrap_or(0) as u64
             }
             Self::Sort(elements) => {
-                black_box(sorted(black_box(elements)));
+                black_box(sorted(black_box(elements))).first().copied().unwrap_or(0)
             }
         }
     }
@@ -155,5 +156,118 @@ fn size(bytes: usize) -> String {
             format!("{} KiB", HumanCount((bytes / 1024) as u64))
         }
         _ => format!("{} bytes", HumanCount(bytes as u64)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use ruzstd::decoding::StreamingDecoder;
+
+    use super::*;
+
+    const NEVER_READ: Option<&[u8]> = None;
+
+    #[test]
+    fn digests_are_those_of_the_standard() {
+        // The example of FIPS 180-4.
+        let abc = [
+            0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae,
+            0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61,
+            0xf2, 0x00, 0x15, 0xad,
+        ];
+        assert_eq!(digest(b"abc"), abc);
+    }
+
+    #[test]
+    fn a_digest_is_of_what_was_read() {
+        let kernel = Kernel::sha256(1000);
+        assert_eq!(kernel.run(Some(b"abc")), 0xba78_16bf_8f01_cfea);
+        assert_eq!(kernel.run(Some(b"")), 0xe3b0_c442_98fc_1c14);
+    }
+
+    #[test]
+    fn a_digest_is_of_its_own_block_where_nothing_was_read() {
+        let kernel = Kernel::sha256(1000);
+        let Kernel::Sha256(block) = &kernel else { panic!("{kernel:?}") };
+        assert_eq!(block.len(), 1000);
+        assert_eq!(kernel.run(NEVER_READ), kernel.run(Some(block)));
+        assert_ne!(kernel.run(NEVER_READ), kernel.run(Some(&block[1..])));
+        assert_ne!(kernel.run(NEVER_READ), Kernel::sha256(999).run(NEVER_READ));
+    }
+
+    #[test]
+    fn a_text_has_its_size_and_about_half_of_it_compressed() {
+        for bytes in [0, 1, 4096, 65_536, 1 << 20] {
+            let Kernel::Zstd(text) = Kernel::zstd(bytes) else { panic!("another kernel") };
+            assert_eq!(text.len(), bytes);
+
+            let compressed = compressed(&text);
+            let mut back = Vec::new();
+            StreamingDecoder::new(&compressed[..]).unwrap().read_to_end(&mut back).unwrap();
+            assert_eq!(back, text);
+            if bytes >= 65_536 {
+                let ratio = compressed.len() as f64 / bytes as f64;
+                assert!((0.35..0.65).contains(&ratio), "{ratio} of {bytes} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_document_is_valid_and_about_as_large_as_asked_for() {
+        for bytes in [0, 1, 1024, 100_000] {
+            let Kernel::Json(document) = Kernel::json(bytes) else { panic!("another kernel") };
+            assert!((bytes..bytes + 250).contains(&document.len()), "{} bytes", document.len());
+            let parsed = parsed(&document).unwrap();
+            assert_eq!(parsed.to_string().as_bytes(), document);
+        }
+    }
+
+    #[test]
+    fn a_parse_sees_every_record() {
+        let kernel = Kernel::json(16 << 10);
+        let Kernel::Json(document) = &kernel else { panic!("{kernel:?}") };
+        let ids = document.windows(5).filter(|window| *window == b"\"id\":").count();
+        assert!(ids > 50, "{ids}");
+        assert_eq!(kernel.run(NEVER_READ), ids as u64);
+    }
+
+    #[test]
+    fn numbers_are_sorted_and_their_source_is_not() {
+        let kernel = Kernel::sort(10_000);
+        for _ in 0..2 {
+            let Kernel::Sort(elements) = &kernel else { panic!("{kernel:?}") };
+            assert_eq!(elements.len(), 10_000);
+            assert!(!elements.is_sorted());
+            let sorted = sorted(elements);
+            assert!(sorted.is_sorted());
+            assert_eq!(sorted.len(), elements.len());
+            assert!(elements.iter().all(|element| sorted.binary_search(element).is_ok()));
+            assert_eq!(Some(&kernel.run(NEVER_READ)), elements.iter().min());
+        }
+    }
+
+    #[test]
+    fn all_that_is_not_for_reading_ignores_what_was_read() {
+        for kernel in [Kernel::zstd(5000), Kernel::json(5000), Kernel::sort(5000)] {
+            assert_eq!(kernel.run(Some(b"[1, 2]")), kernel.run(NEVER_READ), "{kernel}");
+        }
+    }
+
+    #[test]
+    fn inputs_are_always_the_same() {
+        assert_eq!(format!("{:?}", Kernel::sha256(99)), format!("{:?}", Kernel::sha256(99)));
+        assert_eq!(format!("{:?}", Kernel::zstd(999)), format!("{:?}", Kernel::zstd(999)));
+        assert_eq!(format!("{:?}", Kernel::json(999)), format!("{:?}", Kernel::json(999)));
+        assert_eq!(format!("{:?}", Kernel::sort(99)), format!("{:?}", Kernel::sort(99)));
+    }
+
+    #[test]
+    fn descriptions_name_the_size() {
+        assert_eq!(Kernel::sha256(65_536).to_string(), "SHA-256 of 64 KiB");
+        assert_eq!(Kernel::zstd(1).to_string(), "zstd of 1 byte");
+        assert_eq!(Kernel::zstd(1500).to_string(), "zstd of 1,500 bytes");
+        assert_eq!(Kernel::sort(20_000).to_string(), "sort of 20,000 numbers");
     }
 }
