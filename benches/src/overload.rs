@@ -16,13 +16,11 @@
 //! | file | what it is |
 //! |---|---|
 //! | `account` | what became of every task |
-//! | `resident` | how much memory the process has |
 //! | `turn` | the load, and what a turn gives |
 //! | `command` | the options, the rounds, the tables |
 
 mod account;
 mod command;
-mod resident;
 mod turn;
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use executor_common::{Role, TrySpawnError};
 use serde::Serialize;
 
 use super::account::{Account, Executors, Fates};
-use super::resident::resident_bytes;
 use crate::realtime::places::Places;
 use crate::realtime::turn::wait_until;
+use crate::resident::resident_bytes;
 use crate::rounds::Percentiles;
 use crate::work::Work;
 

@@ -155,11 +155,6 @@ pub fn save<R: Serialize>(path: &Path, hardware: &str, rows: &[R]) -> anyhow::Re
 pub fn write_machine(out: &mut impl Write) -> anyhow::Result<String> {
     let hardware = Hardware::read().to_string();
     writeln!(out, "{hardware}")?;
-    // Nothing spoils these figures as much as somebody else's work on the same cores.
-    if let Ok(load) = std::fs::read_to_string("/proc/loadavg") {
-        let minutes: Vec<_> = load.split_whitespace().take(3).collect();
-        writeln!(out, "load average   {} (of 1, 5 and 15 minutes)", minutes.join(", "))?;
-    }
     Ok(hardware)
 }
 

@@ -1,7 +1,7 @@
 //! How much memory the process has.
 
 /// Resident bytes, where the system tells.
-pub(super) fn resident_bytes() -> Option<u64> {
+pub(crate) fn resident_bytes() -> Option<u64> {
     of_status(&std::fs::read_to_string("/proc/self/status").ok()?)
 }
 
