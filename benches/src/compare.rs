@@ -11,11 +11,15 @@
 //! | `service` | what a task does |
 //! | `outcome` | what running it gave |
 //! | `report` | everything that a run of the command has found |
+//! | `table` | the terminal's tables |
+//! | `verdict` | what follows from figures, in words |
 
 pub mod arrival;
 pub mod outcome;
 pub mod report;
 pub mod service;
+pub mod table;
+pub mod verdict;
 pub mod workload;
 
 pub use workload::{Layout, Workload};

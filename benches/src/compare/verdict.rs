@@ -1,0 +1,4 @@
+//! What follows from figures, in words.
+
+#[cfg(test)]
+pub(crate) mod made_up;
