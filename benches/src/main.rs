@@ -4,13 +4,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use benches::role_channel::{latency, throughput, wake as role_wake};
-use benches::{checksum, fork_join, futures, idle, many_outside, noop, spawn, wake};
+use benches::{checksum, compare, fork_join, futures, idle, many_outside, noop, spawn, wake};
 use benches::{lending, overload, pinning, realtime};
 use clap::{Parser, Subcommand};
 
-/// Runs one program on the symmetric and on the asymmetric executor, and says what that cost.
+/// Which executor suits a workload on this machine, the symmetric or the asymmetric one, and by how much.
 ///
-/// Without a subcommand: `checksum`, with its options.
+/// Without a subcommand: `compare` with its options; all built-in workloads, about a minute.
 ///
 /// Exit codes: 0 all is well, 1 digests differ or a target was missed, 2 wrong usage or an input/output error.
 #[derive(Debug, Parser)]
@@ -19,11 +19,15 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    checksum: checksum::ChecksumArgs,
+    compare: compare::CompareArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs workloads on both executors, on rayon and on tokio, and says which one suits them
+    Compare(compare::CompareArgs),
+    /// Finds up to which load each executor does what is wanted, and where the asymmetric one begins to pay
+    Sweep(compare::SweepArgs),
     /// Reads and hashes files with SHA-256 on both executors, from one program text
     Checksum(checksum::ChecksumArgs),
     /// Measures the CPU time that idle pools use
@@ -63,7 +67,9 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = std::io::stdout().lock();
-    let passed = match cli.command.unwrap_or(Command::Checksum(cli.checksum)) {
+    let passed = match cli.command.unwrap_or(Command::Compare(cli.compare)) {
+        Command::Compare(args) => compare::compare(&args, &mut out),
+        Command::Sweep(args) => compare::sweep(&args, &mut out),
         Command::Checksum(args) => {
             checksum::run(&args, &mut out).map(|verdict| verdict == checksum::Verdict::Same)
         }

@@ -114,7 +114,7 @@ impl fmt::Display for NoiseFloor {
         for cpu in &cpus {
             writeln!(
                 f,
-                "  CPU {:<8} {:>6.1} hiccups/s, longest {:>7}, {:>5.2} % of the time; who comes then waits {} at p99, {} at p99.9{}",
+                "  CPU {:<8} {:>6.1} hiccups/s, longest {:>7}, {:>5.2} % lost; a random arrival waits {} at p99, {} at p99.9{}",
                 cpu.cpu,
                 cpu.hiccups_per_second,
                 time(cpu.longest_ns),
@@ -186,5 +186,7 @@ mod tests {
         assert_eq!(NoiseFloor::default().delay_ns(Percentile::Max), 0);
         let half = CpuNoise { lost_share: 0.6, p99_delay_ns: 7, ..CpuNoise::default() };
         assert_eq!(half.delay_ns(Percentile::P50), 7);
+        let third = CpuNoise { lost_share: 0.3, ..half };
+        assert_eq!((third.delay_ns(Percentile::P50), third.delay_ns(Percentile::P90)), (0, 7));
     }
 }

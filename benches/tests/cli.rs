@@ -60,13 +60,13 @@ fn a_check_names_what_has_changed() {
         for name in ["kept", "changed", "removed"] {
             fs::write(input.join(name), name).unwrap();
         }
-        let save = ["--path", "input", "--digests", "list", "--rounds", "1"];
+        let save = ["checksum", "--path", "input", "--digests", "list", "--rounds", "1"];
         assert!(benches(directory.path(), &save).status.success());
 
         fs::write(input.join("changed"), "otherwise").unwrap();
         fs::remove_file(input.join("removed")).unwrap();
         fs::write(input.join("added"), "new").unwrap();
-        let check = ["--path", "input", "--check", "list", "--rounds", "1"];
+        let check = ["checksum", "--path", "input", "--check", "list", "--rounds", "1"];
         let output = benches(directory.path(), &check);
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
         let text = stdout(&output);
@@ -87,7 +87,8 @@ fn a_single_file_and_an_empty_directory_are_inputs() {
         fs::write(directory.path().join("file"), "abc").unwrap();
         fs::create_dir(directory.path().join("empty")).unwrap();
 
-        let output = benches(directory.path(), &["--path", "file", "--digests", "list"]);
+        let output =
+            benches(directory.path(), &["checksum", "--path", "file", "--digests", "list"]);
         assert!(output.status.success(), "{}", stderr(&output));
         assert_eq!(
             fs::read_to_string(directory.path().join("list")).unwrap(),
@@ -98,7 +99,8 @@ fn a_single_file_and_an_empty_directory_are_inputs() {
             assert!(text.contains(expected), "{expected} is missing in {text}");
         }
 
-        let output = benches(directory.path(), &["--path", "empty", "--digests", "list"]);
+        let output =
+            benches(directory.path(), &["checksum", "--path", "empty", "--digests", "list"]);
         assert!(output.status.success(), "{}", stderr(&output));
         assert_eq!(fs::read(directory.path().join("list")).unwrap(), b"");
     });
@@ -109,14 +111,24 @@ fn mistakes_are_named_and_end_with_code_2() {
     within_a_minute(|| {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("no-list"), "what is this\n").unwrap();
-        let cases: [(&[&str], &str); 23] = [
-            (&["--path", "nowhere"], "nowhere"),
-            (&["--path", ".", "--check", "nowhere"], "nowhere"),
-            (&["--path", ".", "--check", "no-list"], "no-list:1"),
-            (&["--path", ".", "--digests", "nowhere/list"], "nowhere"),
-            (&["--path", ".", "--workers", "0"], "--workers"),
-            (&["--path", ".", "--rounds", "0"], "--rounds"),
-            (&["--path", ".", "--roles", "io=0;hash=1"], "read and hash"),
+        let cases: [(&[&str], &str); 33] = [
+            (&["checksum", "--path", "nowhere"], "nowhere"),
+            (&["checksum", "--path", ".", "--check", "nowhere"], "nowhere"),
+            (&["checksum", "--path", ".", "--check", "no-list"], "no-list:1"),
+            (&["checksum", "--path", ".", "--digests", "nowhere/list"], "nowhere"),
+            (&["checksum", "--path", ".", "--workers", "0"], "--workers"),
+            (&["checksum", "--path", ".", "--rounds", "0"], "--rounds"),
+            (&["checksum", "--path", ".", "--roles", "io=0;hash=1"], "read and hash"),
+            (&["--rounds", "0"], "--rounds"),
+            (&["compare", "--rounds", "0"], "--rounds"),
+            (&["compare", "--quick", "nowhere.toml"], "nowhere.toml"),
+            (&["compare", "--quick", "no-list"], "no-list:1:"),
+            (&["compare", "--quick", "--seconds", "0"], "--seconds"),
+            (&["compare", "--quick", "--layout", "none", "realtime"], "--layout"),
+            (&["compare", "--quick", "realtime", "--html", "nowhere/file"], "nowhere"),
+            (&["compare", "--list", "nobody"], "nobody"),
+            (&["sweep", "--quick", "--loads", "0,1"], "--loads"),
+            (&["sweep", "--quick", "unpredictable"], "unpredictable cannot be swept"),
             (&["idle", "--seconds", "0"], "--seconds"),
             (&["fork-join", "--rounds", "0"], "--rounds"),
             (&["fork-join", "--workers", "1,0"], "--workers"),
@@ -158,7 +170,7 @@ fn a_file_without_permission_is_reported_and_is_not_fatal() {
         let closed = input.join("closed");
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
         let unreadable = usize::from(fs::File::open(&closed).is_err());
-        let output = benches(directory.path(), &["--path", "input", "--rounds", "2"]);
+        let output = benches(directory.path(), &["checksum", "--path", "input", "--rounds", "2"]);
         assert!(output.status.success(), "{}", stderr(&output));
         let reports = stderr(&output).lines().filter(|line| line.contains("closed")).count();
         assert_eq!(reports, unreadable, "once, however many runs there are");
@@ -172,7 +184,8 @@ fn one_executor_alone_can_be_run() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("file"), "abc").unwrap();
         for (choice, there, not_there) in [("smp", "SMP (", "AMP ("), ("amp", "AMP (", "SMP (")] {
-            let output = benches(directory.path(), &["--path", ".", "--executor", choice]);
+            let output =
+                benches(directory.path(), &["checksum", "--path", ".", "--executor", choice]);
             let text = stdout(&output);
             assert!(output.status.success(), "{}", stderr(&output));
             assert!(text.contains(there) && !text.contains(not_there), "{text}");
@@ -269,6 +282,8 @@ fn help_names_the_subcommands_and_the_options_of_the_default_one() {
     let output = benches(Path::new("."), &["--help"]);
     let text = stdout(&output);
     for expected in [
+        "compare",
+        "sweep",
         "checksum",
         "idle",
         "fork-join",
@@ -281,10 +296,11 @@ fn help_names_the_subcommands_and_the_options_of_the_default_one() {
         "role-latency",
         "role-throughput",
         "role-wake",
-        "--path",
-        "--check",
-        "--digests",
-        "--roles",
+        "--rounds",
+        "--layout",
+        "--html",
+        "--json",
+        "--trace",
     ] {
         assert!(text.contains(expected), "{expected} is missing in {text}");
     }

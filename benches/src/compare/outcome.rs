@@ -13,6 +13,8 @@ use super::workload::Percentile;
 pub struct Comparison {
     /// The workload's name.
     pub workload: String,
+    /// What the command was given: a file, or the name of a built-in workload.
+    pub given: String,
     /// The workload's sentence.
     pub about: String,
     /// For how long requests were measured in each turn.
@@ -70,13 +72,14 @@ pub struct LayoutOutcome {
     pub executor: &'static str,
     /// The roles as a role list, where there are some.
     pub roles: Option<String>,
-    /// Whether more roles than cores were declared.
+    /// Whether workers share cores, because more roles than cores were declared, or because the plan says so.
     pub oversubscribed: bool,
     /// Where the workers ran, as read back; a line each. Empty where nobody is pinned.
     pub placement: Vec<String>,
     /// One for each round that was completed.
     pub turns: Vec<TurnOutcome>,
-    /// Who ran what when, for a part of one turn.
+    /// Who ran what when in the first turn that was completed. Not in the JSON: `--trace` writes it.
+    #[serde(skip)]
     pub timeline: Vec<Span>,
 }
 
@@ -116,8 +119,8 @@ pub struct ClassOutcome {
     pub deadline_misses: u64,
     /// Tasks of this class that ran, whoever spawned them.
     pub tasks: u64,
-    /// From the intended arrival to the end of the request's last task. A request that has not ended counts as if it had ended
-    /// with the turn. Nothing for a class without requests.
+    /// From the intended arrival to the end of the request's last task. A request that was refused, or has not ended, counts as
+    /// if it had ended with the turn. Nothing for a class without requests.
     pub latency: Option<Latency>,
     /// From when a task was spawned, or its request due, to its first instruction.
     pub waiting: Option<Latency>,
@@ -153,7 +156,7 @@ pub struct WorkerOutcome {
 /// One task's run.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Span {
-    /// Index of the worker in the turn's `workers`.
+    /// Index of the worker in the `workers` of the layout's first turn, which is the one that the timeline is of.
     pub worker: u16,
     /// The CPU that it began on.
     pub cpu: u16,

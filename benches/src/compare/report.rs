@@ -31,6 +31,8 @@ pub struct Report {
 pub struct Sweep {
     /// The workload's name.
     pub workload: String,
+    /// What the command was given: a file, or the name of a built-in workload.
+    pub given: String,
     /// The names of its classes.
     pub classes: Vec<String>,
     /// What the classes' requests are to meet, in words.
@@ -39,7 +41,7 @@ pub struct Sweep {
     pub full_load: String,
     /// One for each layout, in the workload's order.
     pub curves: Vec<Curve>,
-    /// Where an AMP layout begins to be the better one, for each AMP layout that ever is.
+    /// Where an AMP layout does what is wanted and the first layout no longer does, for each AMP layout that does so anywhere.
     pub crossovers: Vec<Crossover>,
 }
 
@@ -67,21 +69,32 @@ pub struct Point {
     pub turns: Vec<TurnOutcome>,
 }
 
-/// Where one layout begins to be better than another.
+/// From where to where one layout does what is wanted while another one does not.
 #[derive(Clone, Debug, Serialize)]
 pub struct Crossover {
-    /// The layout that is better above.
+    /// The layout that does.
     pub above: String,
-    /// The layout that is better below.
+    /// The layout that does up to here, and no further.
     pub below: String,
-    /// The load.
+    /// The load at which `below` no longer meets all that is wanted; 0 where it never does.
     pub load: f64,
-    /// The range in which it is, by the rounds' spread.
+    /// The range of that, by single rounds.
     pub range: (f64, f64),
-    /// How many times worse `above`'s score is than `below`'s below that load, as the median of the loads there.
-    pub cost_below: Option<f64>,
-    /// How many times better it is above, up to where neither meets the objectives.
+    /// The load up to which `above` does.
+    pub until: f64,
+    /// What `above` costs up to `load`, where both do what is wanted.
+    pub cost_below: Vec<Cost>,
+    /// How many times further from the limit `below` is between `load` and `until`, as the median of the loads there.
     pub gain_above: Option<f64>,
+}
+
+/// How many times as much of something one layout takes as another.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cost {
+    /// Of what, as in `p99 of search`.
+    pub what: String,
+    /// How many times, as the median of the loads.
+    pub times: f64,
 }
 
 /// What follows from figures, in words.

@@ -1,7 +1,33 @@
 //! What is to be run: classes of tasks, and the layouts to try.
 //!
-//! These are the values after everything has been checked: what [`Workload`] says can be run. Reading and refusing is in `file` and
-//! `check`.
+//! These are the values after everything has been checked: what [`Workload`] says can be run. [`mod@file`] describes the format of workload
+//! files.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `file` | the format, and reading a file as a whole |
+//! | `fields`, `quantity` | tables and values with their places |
+//! | `class`, `arrival`, `trace`, `service` | what a file says of one class |
+//! | `check`, `tree`, `demand` | what follows from all of them together |
+//! | `layout`, `cores`, `suggested` | executors and their roles |
+//! | `problem` | what is wrong, and where |
+//! | `builtin` | the files that come with the program |
+
+mod arrival;
+mod builtin;
+mod check;
+mod class;
+mod cores;
+mod demand;
+mod fields;
+pub mod file;
+mod layout;
+mod problem;
+mod quantity;
+mod service;
+mod suggested;
+mod trace;
+mod tree;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,11 +35,16 @@ use std::time::Duration;
 use amp_executor::RolePlan;
 use executor_common::Role;
 
+pub use builtin::BUILTIN;
+pub use problem::{Problem, WorkloadError};
+
 /// Classes of tasks, and the layouts that are to run them.
 #[derive(Clone, Debug)]
 pub struct Workload {
     /// As tables and reports call it.
     pub name: String,
+    /// Where it was read from: a file, or the name of a built-in workload.
+    pub given: String,
     /// One sentence: what this stands for.
     pub about: String,
     /// For how long requests arrive in each turn, the warm-up included.

@@ -1,5 +1,7 @@
 //! rayon.
 
+use std::sync::{Arc, Weak};
+
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::pool::{Pool, PoolKind};
@@ -8,8 +10,15 @@ use super::workers::{Cpus, Workers};
 /// rayon's thread pool. Unlike rayon's own, it waits for its threads' end when it is dropped.
 #[derive(Debug)]
 pub struct Rayon {
-    pool: Option<ThreadPool>,
+    pool: Option<Arc<ThreadPool>>,
     ended: crossbeam_channel::Receiver<()>,
+}
+
+impl Rayon {
+    /// A way into the pool that does not keep it.
+    pub(crate) fn downgrade(&self) -> Weak<ThreadPool> {
+        self.pool.as_ref().map_or_else(Weak::new, Arc::downgrade)
+    }
 }
 
 impl Pool for Rayon {
@@ -37,7 +46,7 @@ impl Pool for Rayon {
                 Ok(())
             })
             .build()?;
-        Ok(Self { pool: Some(pool), ended })
+        Ok(Self { pool: Some(Arc::new(pool)), ended })
     }
 
     fn inside(&self) {}

@@ -2,7 +2,7 @@
 
 use executor_common::sync::Arc;
 use executor_common::sync::atomic::{AtomicUsize, Ordering};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use super::pool::{FuturePool, HandlePool, Pool, PoolKind};
@@ -12,6 +12,13 @@ use super::workers::{Cpus, Workers};
 #[derive(Debug)]
 pub struct Tokio {
     runtime: Runtime,
+}
+
+impl Tokio {
+    /// A way into the runtime that does not keep it.
+    pub(crate) fn handle(&self) -> Handle {
+        self.runtime.handle().clone()
+    }
 }
 
 impl Pool for Tokio {

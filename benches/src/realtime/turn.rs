@@ -130,7 +130,7 @@ pub(super) fn wait_for_the_end(schedule: &Schedule, is_over: impl Fn() -> bool) 
 }
 
 /// Has the kernel wake the calling thread as soon as it can, and runs it under `SCHED_FIFO` if it lets us. Says what was granted.
-pub(super) fn hurry(fifo: bool) -> String {
+pub(crate) fn hurry(fifo: bool) -> String {
     // Where there is no such thing there is no slack either.
     let _ = SystemCpus.set_timer_slack(Duration::from_nanos(1));
     if !fifo {

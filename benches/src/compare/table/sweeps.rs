@@ -39,7 +39,10 @@ pub fn write_sweep(out: &mut impl Write, sweep: &Sweep) -> io::Result<()> {
         writeln!(out, "{}", in_words(crossover))?;
     }
     if crossovers.is_empty() {
-        writeln!(out, "no crossover: no AMP layout becomes the better one at any of these loads")?;
+        writeln!(
+            out,
+            "no crossover: no AMP layout does what is wanted where the first layout does not"
+        )?;
     }
     writeln!(out)
 }
@@ -56,19 +59,12 @@ fn score(curve: &Curve, load: f64) -> String {
 }
 
 fn in_words(crossover: &Crossover) -> String {
-    let Crossover { above, below, load, range, cost_below, gain_above } = crossover;
-    let (from, to) = *range;
-    let mut text = format!(
-        "crossover: {above} is better than {below} from a load of {} on [{}..{}]",
+    let Crossover { above, below, load, range: (from, to), until, .. } = crossover;
+    format!(
+        "crossover: from {} [{}..{}] on {below} misses something, {above} nothing up to {}",
         percent(*load),
-        percent(from),
-        percent(to)
-    );
-    if let Some(gain) = gain_above {
-        text.push_str(&format!("; {gain:.2} times better above"));
-    }
-    if let Some(cost) = cost_below {
-        text.push_str(&format!("; {cost:.2} times worse below"));
-    }
-    text
+        percent(*from),
+        percent(*to),
+        percent(*until)
+    )
 }

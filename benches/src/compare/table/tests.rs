@@ -147,6 +147,7 @@ fn a_sweep_has_a_line_for_each_load() {
     };
     let mut sweep = Sweep {
         workload: "service".to_owned(),
+        given: "service".to_owned(),
         classes: vec!["light".to_owned()],
         objectives: vec!["p99 of light < 2 ms".to_owned()],
         full_load: "3,000 requests per second".to_owned(),
@@ -160,7 +161,8 @@ fn a_sweep_has_a_line_for_each_load() {
             below: "smp".to_owned(),
             load: 0.35,
             range: (0.3, 0.4),
-            cost_below: Some(1.6),
+            until: 0.6,
+            cost_below: Vec::new(),
             gain_above: None,
         }],
     };
@@ -170,8 +172,7 @@ fn a_sweep_has_a_line_for_each_load() {
     assert_eq!(words(&text, "load", "10 %"), ["10 %", "0.25 [0.20..0.30]", "0.40"]);
     assert_eq!(words(&text, "load", "60 %"), ["60 %", "800.0", "-"]);
     assert_eq!(words(&text, "load", "meets"), ["meets all up to", "10 %", "none"]);
-    let words =
-        "amp is better than smp from a load of 35 % on [30 %..40 %]; 1.60 times worse below";
+    let words = "from 35 % [30 %..40 %] on smp misses something, amp nothing up to 60 %";
     assert!(text.contains(words), "{text}");
     sweep.crossovers.clear();
     let mut out = Vec::new();

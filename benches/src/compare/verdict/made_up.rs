@@ -119,6 +119,7 @@ pub(crate) fn realtime(layouts: &[Made<'_>]) -> Comparison {
     let compute = class("compute", "closed, 8 clients", 1_000.0);
     Comparison {
         workload: "realtime".to_owned(),
+        given: "realtime".to_owned(),
         about: "Ticks beside computing.".to_owned(),
         measured_s: 1.0,
         classes: vec![tick, compute],
@@ -152,6 +153,7 @@ pub(crate) fn unpredictable(layouts: &[Made<'_>]) -> Comparison {
     };
     Comparison {
         workload: "unpredictable".to_owned(),
+        given: "unpredictable".to_owned(),
         about: "Skewed independent tasks.".to_owned(),
         measured_s: 1.0,
         classes: vec![

@@ -1,0 +1,193 @@
+//! Up to which load a layout does what is wanted, and where one does while another no longer does.
+//!
+//! A score says by how much objectives are met, and grows with the load but for noise. So a curve of the scores' logarithms is made to
+//! ascend, by the nearest ascending curve (pool adjacent violators: Ayer, Brunk, Ewing, Reid and Silverman, 1955), before it is asked
+//! where it passes the limit: one disturbed turn then moves the answer a little, and does not make a second one.
+
+use super::report::{Cost, Crossover, Curve, Point};
+use crate::rounds::Spread;
+
+/// Scores below this say the same: there is nothing left of the limit.
+const LEAST: f64 = 1e-6;
+
+/// The load at which the scores pass 1, by the rounds' medians; the highest load there is where they never do, nothing where the
+/// lowest one is too much.
+pub(super) fn highest_load(curve: &Curve) -> Option<f64> {
+    let median =
+        |point: &Point| Spread::of(point.scores.iter().copied()).map(|spread| spread.median);
+    let points = curve.points.iter().filter_map(|point| Some((point.load, median(point)?)));
+    passes_limit(points.collect())
+}
+
+/// Where `above` does what is wanted and `below` no longer does, if there is such a load. `classes` are the names of the classes.
+pub(super) fn crossover(above: &Curve, below: &Curve, classes: &[String]) -> Option<Crossover> {
+    let (load, until) = (below.highest_load.unwrap_or(0.0), above.highest_load?);
+    if until <= load {
+        return None;
+    }
+    let range = Spread::of(by_round(below).chain([load]))?;
+    let pairs: Vec<(&Point, &Point)> = above
+        .points
+        .iter()
+        .filter_map(|point| {
+            Some((point, below.points.iter().find(|other| other.load == point.load)?))
+        })
+        .collect();
+    let between = pairs.iter().filter(|(point, _)| point.load > load && point.load <= until);
+    Some(Crossover {
+        above: above.layout.clone(),
+        below: below.layout.clone(),
+        load,
+        range: (range.min, range.max),
+        until,
+        cost_below: costs(pairs.iter().filter(|(point, _)| point.load <= load), classes),
+        gain_above: median(between.filter_map(|(above, below)| {
+            median(above.scores.iter().zip(&below.scores).map(|(a, b)| b.max(LEAST) / a.max(LEAST)))
+        })),
+    })
+}
+
+/// What [`highest_load`] would say of each round alone; 0 for one in which the lowest load was too much.
+fn by_round(curve: &Curve) -> impl Iterator<Item = f64> + '_ {
+    let rounds = curve.points.iter().map(|point| point.scores.len()).min().unwrap_or(0);
+    (0..rounds).map(|round| {
+        let points = curve.points.iter().map(|point| (point.load, point.scores[round]));
+        passes_limit(points.collect()).unwrap_or(0.0)
+    })
+}
+
+/// How many times as much the first of each pair takes, for each class of which something is wanted, and for all together.
+fn costs<'a>(
+    pairs: impl Iterator<Item = &'a (&'a Point, &'a Point)> + Clone,
+    classes: &[String],
+) -> Vec<Cost> {
+    let Some((first, _)) = pairs.clone().next() else { return Vec::new() };
+    let latencies = (0..first.latencies.len()).filter_map(|index| {
+        let (class, percentile, _) = first.latencies[index];
+        let of = |point: &Point| point.latencies.get(index).map(|(_, _, ns)| *ns);
+        let times = pairs.clone().filter_map(|(above, below)| Some(of(above)? / of(below)?));
+        let name = classes.get(class).map_or("?", String::as_str);
+        Some(Cost { what: format!("{} of {name}", percentile.name()), times: median(times)? })
+    });
+    let cpu = |point: &Point| median(point.turns.iter().map(|turn| turn.cpu_ns_per_task));
+    let times = pairs.clone().filter_map(|(above, below)| Some(cpu(above)? / cpu(below)?));
+    let cpu = median(times).map(|times| Cost { what: "CPU time per task".to_owned(), times });
+    latencies.chain(cpu).collect()
+}
+
+fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    Spread::of(values).map(|spread| spread.median)
+}
+
+/// The load at which scores, by ascending load, pass 1.
+fn passes_limit(scores: Vec<(f64, f64)>) -> Option<f64> {
+    let logarithms = scores.into_iter().map(|(load, score)| (load, score.max(LEAST).ln()));
+    let curve = ascending(logarithms.collect());
+    match curve.iter().position(|(_, value)| *value > 0.0) {
+        None => curve.last().map(|(load, _)| *load),
+        Some(0) => None,
+        Some(first) => {
+            let ((from, low), (to, high)) = (curve[first - 1], curve[first]);
+            Some(from + (to - from) * (-low / (high - low)))
+        }
+    }
+}
+
+/// The nearest ascending curve, in the sense of least squares.
+fn ascending(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    // Each block has one value for several points: their sum, and how many.
+    let mut blocks: Vec<(f64, usize)> = Vec::new();
+    let mean = |(sum, count): (f64, usize)| sum / count as f64;
+    for (_, value) in &points {
+        let mut block = (*value, 1);
+        while let Some(last) = blocks.pop_if(|last| mean(*last) >= mean(block)) {
+            block = (last.0 + block.0, last.1 + block.1);
+        }
+        blocks.push(block);
+    }
+    let values = blocks.into_iter().flat_map(|block| std::iter::repeat_n(mean(block), block.1));
+    points.into_iter().zip(values).map(|((load, _), value)| (load, value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::workload::Percentile;
+
+    /// Scores by load, one for each round; the first class's p99 is as many milliseconds as the load is per cent.
+    fn curve(layout: &str, points: &[(f64, &[f64])]) -> Curve {
+        let point = |(load, scores): &(f64, &[f64])| Point {
+            load: *load,
+            latencies: vec![(0, Percentile::P99, load * 1e8)],
+            scores: scores.to_vec(),
+            turns: Vec::new(),
+        };
+        let points = points.iter().map(point).collect();
+        let mut curve = Curve { layout: layout.to_owned(), points, highest_load: None };
+        curve.highest_load = highest_load(&curve);
+        curve
+    }
+
+    fn between(above: &Curve, below: &Curve) -> Option<Crossover> {
+        crossover(above, below, &["light".to_owned()])
+    }
+
+    #[test]
+    fn a_curve_that_ascends_stays_and_one_that_does_not_is_levelled() {
+        let points = vec![(1.0, 1.0), (2.0, 2.0), (3.0, 4.0)];
+        assert_eq!(ascending(points.clone()), points);
+        let points = vec![(1.0, 1.0), (2.0, 5.0), (3.0, 3.0), (4.0, 1.0), (5.0, 6.0)];
+        let values: Vec<f64> = ascending(points).iter().map(|(_, value)| *value).collect();
+        assert_eq!(values, [1.0, 3.0, 3.0, 3.0, 6.0]);
+        assert_eq!(ascending(Vec::new()), []);
+    }
+
+    #[test]
+    fn the_highest_load_is_where_the_limit_is_passed() {
+        let highest = |points: &[(f64, &[f64])]| curve("smp", points).highest_load;
+        assert!((highest(&[(0.2, &[0.5]), (0.4, &[2.0])]).unwrap() - 0.3).abs() < 1e-9);
+        assert_eq!(highest(&[(0.2, &[0.5]), (0.4, &[0.6])]), Some(0.4));
+        assert_eq!(highest(&[(0.2, &[1.5]), (0.4, &[9.0])]), None);
+        assert_eq!(highest(&[]), None);
+        // One disturbed turn of three does not count; a disturbed load in the middle counts little.
+        let disturbed = highest(&[(0.1, &[0.1, 90.0, 0.1]), (0.2, &[0.2]), (0.3, &[4.0])]);
+        assert!((0.2..0.3).contains(&disturbed.unwrap()));
+    }
+
+    #[test]
+    fn roles_pay_between_the_two_highest_loads_and_cost_below() {
+        let smp = curve("smp", &[(0.2, &[0.5]), (0.4, &[2.0]), (0.6, &[4.0]), (0.8, &[9.0])]);
+        let mut amp = curve("amp", &[(0.2, &[0.6]), (0.4, &[0.5]), (0.6, &[0.5]), (0.8, &[8.0])]);
+        for point in &mut amp.points {
+            point.latencies[0].2 *= 3.0;
+        }
+        let found = between(&amp, &smp).unwrap();
+        assert!((found.load - 0.3).abs() < 1e-9);
+        assert_eq!(found.range, (found.load, found.load));
+        assert!((0.6..0.8).contains(&found.until));
+        let [cost] = &found.cost_below[..] else { panic!("no turns, so no CPU time: {found:?}") };
+        assert_eq!(cost.what, "p99 of light");
+        assert!((cost.times - 3.0).abs() < 1e-9);
+        // 4 times at 40 %, 8 times at 60 %.
+        assert!((found.gain_above.unwrap() - 6.0).abs() < 1e-9);
+        assert!(between(&smp, &amp).is_none() && between(&smp, &smp).is_none());
+    }
+
+    #[test]
+    fn the_range_is_that_of_the_rounds() {
+        let points: [(f64, &[f64]); 2] = [(0.2, &[0.5, 0.5, 0.5]), (0.4, &[2.0, 8.0, 2.0])];
+        let (smp, amp) = (curve("smp", &points), curve("amp", &[(0.2, &[0.1]), (0.4, &[0.1])]));
+        let found = between(&amp, &smp).unwrap();
+        assert!(found.range.0 < found.load && found.range.1 == found.load, "{found:?}");
+    }
+
+    #[test]
+    fn one_that_does_nothing_of_what_is_wanted_loses_from_the_beginning() {
+        let points: [(f64, &[f64]); 2] = [(0.2, &[1.5]), (0.4, &[2.0])];
+        let (smp, amp) = (curve("smp", &points), curve("amp", &[(0.2, &[0.1]), (0.4, &[0.1])]));
+        let found = between(&amp, &smp).unwrap();
+        assert_eq!((found.load, found.range, found.until), (0.0, (0.0, 0.0), 0.4));
+        assert!(found.cost_below.is_empty());
+        assert!(between(&smp, &smp).is_none());
+    }
+}
