@@ -34,7 +34,8 @@ const FAIR_INTERVAL: u32 = 8;
 /// itself for ever does not starve those from outside. In time, as in tokio: a number of tasks may be a microsecond or a second.
 const INBOX_PERIOD: Duration = Duration::from_micros(100);
 
-/// But at the latest after so many tasks; and where each task takes longer than that, each second one may be from the inbox.
+/// But at the latest after so many tasks; and where each task takes longer than that, each second one may be from the inbox. Tasks that
+/// have become longer are noticed after [`FAIR_INTERVAL`] of them.
 const MAX_INBOX_INTERVAL: u32 = 64;
 
 /// Each so many tasks one goes first that has yielded, so that it does not wait for ever behind others.
@@ -242,7 +243,18 @@ impl Worker {
         if tick.is_multiple_of(YIELDED_INTERVAL) {
             return self.tasks.pop_yielded(&self.remote().tasks);
         }
+        if self.is_inbox_overdue() {
+            return self.next_of_inbox(tick);
+        }
         None
+    }
+
+    /// Whether something waits in the inbox and should have been looked at, because tasks take longer than they did when the interval
+    /// was set. Only where something waits is the clock worth a look.
+    fn is_inbox_overdue(&self) -> bool {
+        !LOOM
+            && !self.shared.inbox.is_empty_at(Priority::Normal)
+            && self.last_inbox_look.get().elapsed() >= INBOX_PERIOD
     }
 
     /// Whether it is time to look into the inbox before this worker's own queue.

@@ -94,40 +94,66 @@ fn a_spawn_from_outside_waits_for_a_bounded_number_of_others() {
 fn a_spawn_from_outside_waits_for_two_long_tasks_at_most() {
     watched(|| {
         let executor = pool(1);
-        let (stop, runs) = (Stop::default(), Arc::new(AtomicUsize::new(0)));
-        for _ in 0..4 {
-            let (handle, stop, runs) = (executor.handle(), stop.clone(), Arc::clone(&runs));
-            drop(executor.spawn(move || respawn_long(handle, stop, runs)));
-        }
+        let (stop, runs) = keep_respawning_long(&executor, 0);
         // By then the worker has noticed how long they take.
-        while runs.load(Ordering::SeqCst) < 200 {
-            std::thread::yield_now();
-        }
-        let waited = (0..20).map(|_| {
-            let counted = Arc::clone(&runs);
-            let begun = executor.spawn(move || counted.load(Ordering::SeqCst));
-            // What has begun by now began before it as well, or is one that it would have to wait for.
-            let before = runs.load(Ordering::SeqCst);
-            begun.join().unwrap().saturating_sub(before)
-        });
-        let most = waited.max().unwrap();
+        let most = (0..30).map(|_| waits_for(&executor, &runs)).skip(10).max();
         stop.now();
-        assert!(most <= 2, "{most} tasks of 300 us went first");
+        assert!(most <= Some(2), "{most:?} tasks of 300 us went first");
     });
 }
 
-/// As [`respawn`], with tasks that compute for 300 us.
-fn respawn_long(handle: SmpHandle, stop: Stop, runs: Arc<AtomicUsize>) {
+/// While tasks are short, a worker reads no clock. It notices soon that they have become long: after two of the intervals in which the
+/// neglected have their turn, not after all the short tasks that it would have run between two looks.
+#[test]
+fn tasks_that_become_long_are_noticed_soon() {
+    watched(|| {
+        for _ in 0..20 {
+            let executor = pool(1);
+            let (stop, runs) = keep_respawning_long(&executor, 2000);
+            let waited = waits_for(&executor, &runs);
+            stop.now();
+            assert!(waited <= 20, "{waited} tasks of 300 us went first");
+        }
+    });
+}
+
+/// How many others begin between a spawn from outside and its own beginning, at least.
+fn waits_for(executor: &SmpExecutor, runs: &Arc<AtomicUsize>) -> usize {
+    let counted = Arc::clone(runs);
+    let begun = executor.spawn(move || counted.load(Ordering::SeqCst));
+    // What has begun by now began before it as well, or is one that it would have to wait for.
+    let before = runs.load(Ordering::SeqCst);
+    begun.join().unwrap().saturating_sub(before)
+}
+
+/// Starts four tasks that spawn themselves again, so many times without computing, and then each time after 300 us of it; waits until one
+/// computes.
+fn keep_respawning_long(executor: &SmpExecutor, short: usize) -> (Stop, Arc<AtomicUsize>) {
+    let (stop, runs) = (Stop::default(), Arc::new(AtomicUsize::new(0)));
+    for _ in 0..4 {
+        let (handle, stop, runs) = (executor.handle(), stop.clone(), Arc::clone(&runs));
+        drop(executor.spawn(move || respawn_long(handle, stop, runs, short)));
+    }
+    while runs.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    (stop, runs)
+}
+
+/// As [`respawn`], with tasks that compute for 300 us, after so many that do not.
+fn respawn_long(handle: SmpHandle, stop: Stop, runs: Arc<AtomicUsize>, short: usize) {
     if stop.is_set() {
         return;
     }
-    runs.fetch_add(1, Ordering::SeqCst);
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_micros(300) {
-        std::hint::spin_loop();
+    if short == 0 {
+        runs.fetch_add(1, Ordering::SeqCst);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_micros(300) {
+            std::hint::spin_loop();
+        }
     }
     let next = handle.clone();
-    drop(handle.spawn(move || respawn_long(next, stop, runs)));
+    drop(handle.spawn(move || respawn_long(next, stop, runs, short.saturating_sub(1))));
 }
 
 #[test]
