@@ -30,6 +30,9 @@ pub(super) fn of_pair(pair: &Pair<'_>, outcome: Outcome, noise: &NoiseFloor) -> 
 pub(super) fn agreement(pair: &Pair<'_>, outcome: Outcome) -> String {
     let rounds = pair.round_count();
     match outcome {
+        Outcome::Draw(Why::Spread) if [0, rounds].contains(&pair.rounds_better()) => {
+            "they are within 2 % of each other".to_owned()
+        }
         Outcome::Draw(Why::Spread) => format!(
             "the rounds do not agree: {} is better in {} of {rounds}",
             label(pair.one),

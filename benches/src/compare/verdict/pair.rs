@@ -12,6 +12,9 @@ const ENOUGH_ROUNDS: usize = 3;
 /// With too few rounds for a spread, a difference up to so many times is none.
 const WITHIN: f64 = 1.1;
 
+/// Nobody chooses an executor for a smaller difference than this, however the rounds agree.
+const NOTABLE: f64 = 1.02;
+
 /// Where the machine delays everybody more than either layout does, a difference up to so many times is none, however the rounds agree.
 const WITHIN_NOISE: f64 = 2.0;
 
@@ -39,7 +42,7 @@ pub(super) enum Outcome {
 /// Why it is a draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
-    /// Better in some rounds and worse in others, or equal.
+    /// Better in some rounds and worse in others, or hardly different.
     Spread,
     /// Too few rounds for such a small difference.
     FewRounds,
@@ -110,7 +113,7 @@ impl<'a> Pair<'a> {
             self.floor_ns(noise).is_some_and(|floor| one.median < floor && other.median < floor);
         if is_noise && (self.has_few_rounds() || is_within(WITHIN_NOISE)) {
             Outcome::Draw(Why::Noise)
-        } else if min <= 1.0 && max >= 1.0 {
+        } else if (min <= 1.0 && max >= 1.0) || is_within(NOTABLE) {
             Outcome::Draw(Why::Spread)
         } else if self.has_few_rounds() && is_within(WITHIN) {
             Outcome::Draw(Why::FewRounds)
