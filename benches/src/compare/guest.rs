@@ -1,7 +1,7 @@
 //! rayon and tokio as executors that the program can run on.
 //!
 //! They run the same task cells as ours, each as one closure of their own: one more allocation and one more indirect call per task than
-//! their own spawn. `benches spawn` compares those; here it is some 30 ns of tasks that take microseconds.
+//! their own spawn. `benches spawn` compares those; here tasks take microseconds and more.
 
 use std::fmt;
 use std::sync::Weak;
