@@ -19,6 +19,13 @@ pub(super) fn highest_load(curve: &Curve) -> Option<f64> {
     passes_limit(points.collect())
 }
 
+/// The loads next to the highest one, below and above it: in between it has been guessed.
+pub(super) fn around_highest_load(curve: &Curve) -> Option<(f64, f64)> {
+    let highest = curve.highest_load?;
+    let above = curve.points.iter().position(|point| point.load > highest)?;
+    Some((curve.points.get(above.checked_sub(1)?)?.load, curve.points[above].load))
+}
+
 /// Where `above` does what is wanted and `below` no longer does, if there is such a load. `classes` are the names of the classes.
 pub(super) fn crossover(above: &Curve, below: &Curve, classes: &[String]) -> Option<Crossover> {
     let (load, until) = (below.highest_load.unwrap_or(0.0), above.highest_load?);
@@ -152,6 +159,15 @@ mod tests {
         // One disturbed turn of three does not count; a disturbed load in the middle counts little.
         let disturbed = highest(&[(0.1, &[0.1, 90.0, 0.1]), (0.2, &[0.2]), (0.3, &[4.0])]);
         assert!((0.2..0.3).contains(&disturbed.unwrap()));
+    }
+
+    #[test]
+    fn a_closer_look_is_between_the_loads_around_it() {
+        let around = |points: &[(f64, &[f64])]| around_highest_load(&curve("smp", points));
+        let points: [(f64, &[f64]); 3] = [(0.2, &[0.5]), (0.4, &[0.9]), (0.6, &[2.0])];
+        assert_eq!(around(&points), Some((0.4, 0.6)));
+        assert_eq!(around(&points[..2]), None, "it does what is wanted at all loads");
+        assert_eq!(around(&points[2..]), None, "at none");
     }
 
     #[test]

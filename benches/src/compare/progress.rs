@@ -29,6 +29,11 @@ impl Progress {
         self.0.suspend(write)
     }
 
+    /// So many more are to be done.
+    pub(super) fn expect(&self, turns: usize) {
+        self.0.inc_length(turns as u64);
+    }
+
     /// One more is done.
     pub(super) fn step(&self) {
         self.0.inc(1);
