@@ -101,11 +101,18 @@ impl Recorder {
 
     fn new_log(&self) -> Arc<Log> {
         let mut logs = self.logs.lock();
-        let thread = std::thread::current().name().map_or_else(
-            // Zeros in front, so that the order of the names is that of the numbers.
-            || format!("worker {:03}", logs.len()),
-            str::to_owned,
-        );
+        let current = std::thread::current();
+        let name = current.name().unwrap_or("worker");
+        // tokio calls all its workers the same, and rayon's have no name. Zeros in front, so that the order of the names is that of
+        // the numbers.
+        let is_namesake = |log: &&Arc<Log>| match log.thread.strip_prefix(name) {
+            Some(number) => number.is_empty() || number.starts_with(' '),
+            None => false,
+        };
+        let thread = match logs.iter().filter(is_namesake).count() {
+            0 if current.name().is_some() => name.to_owned(),
+            others => format!("{name} {others:03}"),
+        };
         let log = Arc::new(Log { thread, runs: Mutex::default(), requests: Mutex::default() });
         logs.push(Arc::clone(&log));
         log
@@ -138,6 +145,26 @@ fn push<T>(pieces: &mut Vec<Vec<T>>, value: T) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_of_one_name_are_told_apart() {
+        let recorder = Arc::new(Recorder::default());
+        let note = |name: Option<&str>| {
+            let recorder = Arc::clone(&recorder);
+            let builder = std::thread::Builder::new();
+            let builder = match name {
+                Some(name) => builder.name(name.to_owned()),
+                None => builder,
+            };
+            let run = Run { class: 0, cpu: None, due_ns: 0, begin_ns: 0, end_ns: 0 };
+            builder.spawn(move || recorder.run(run)).unwrap().join().unwrap();
+        };
+        for name in [Some("rt"), Some("rt"), None, Some("smp-10"), None, Some("smp-1")] {
+            note(name);
+        }
+        let names: Vec<_> = recorder.logs().iter().map(|log| log.thread.clone()).collect();
+        assert_eq!(names, ["rt", "rt 001", "smp-1", "smp-10", "worker 000", "worker 001"]);
+    }
 
     #[test]
     fn each_thread_has_a_log_of_its_own_in_each_turn() {
