@@ -13,7 +13,7 @@ use super::interrupt::Interrupt;
 use super::prepared::Prepared;
 use super::progress::Progress;
 use super::report::Report;
-use super::sweep::sweep_at;
+use super::sweep::{scales, sweep_at};
 use super::workload::{BUILTIN, Workload};
 use super::{html, rounds, table, trace, verdict};
 use crate::hardware::Hardware;
@@ -133,12 +133,17 @@ pub fn sweep(args: &SweepArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     );
     let workloads = args.run.workloads(&args.workloads)?;
     let mut run = Run::start(&args.run, out)?;
-    let layouts = workloads.iter().map(|workload| workload.layouts.len()).sum::<usize>();
-    let progress = Progress::of(layouts * loads.len() * run.report.rounds);
+    // All of them before the first turn: one that cannot be swept does not throw away what the others have found.
+    let mut prepared = Vec::new();
     for workload in workloads {
-        let prepared = Prepared::new(workload, run.speed)?;
+        let workload = Prepared::new(workload, run.speed)?;
+        prepared.push((scales(&workload, &loads)?, workload));
+    }
+    let turns = prepared.iter().map(|(scales, each)| scales.len() * each.workload.layouts.len());
+    let progress = Progress::of(turns.sum::<usize>() * run.report.rounds);
+    for (scales, prepared) in prepared {
         let (rounds, interrupt) = (run.report.rounds, &run.interrupt);
-        let sweep = sweep_at(&prepared, &loads, rounds, interrupt, &progress)?;
+        let sweep = sweep_at(&prepared, &scales, rounds, interrupt, &progress)?;
         let verdict = verdict::of_sweep(&sweep);
         progress.hide(|| {
             table::write_sweep(out, &sweep)?;

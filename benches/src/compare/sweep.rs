@@ -2,7 +2,8 @@
 
 use anyhow::ensure;
 
-use super::crossover::{around_highest_load, crossover, highest_load};
+use super::arrival::mean_rate;
+use super::crossover::{crossover, highest_load};
 use super::interrupt::Interrupt;
 use super::outcome::{ClassOutcome, TurnOutcome};
 use super::prepared::Prepared;
@@ -13,32 +14,51 @@ use super::turn::Turn;
 use super::workload::{Class, Executor, Layout, Percentile};
 use crate::rounds::Spread;
 
-/// A load at which a layout begins to miss something is between two of those that were asked for. So many more are tried there.
-const CLOSER_LOOKS: u32 = 3;
+/// A load, and what the rates of the classes that scale have to be multiplied by for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scale {
+    load: f64,
+    by: f64,
+}
 
-/// Runs one workload at these loads, in rounds in which all layouts take turns at each load; then at some more, where it matters.
+/// Runs one workload at these loads, in rounds in which all layouts take turns at each load. An interruption ends it, with what all
+/// layouts have completed.
 pub(super) fn sweep_at(
     prepared: &Prepared,
-    loads: &[f64],
+    scales: &[Scale],
     rounds: usize,
     interrupt: &Interrupt,
     progress: &Progress,
 ) -> anyhow::Result<Sweep> {
     let layouts = &prepared.workload.layouts;
-    let scale = Scale::of(prepared, loads)?;
-    let curve = |layout: &Layout| Curve {
-        layout: layout.name.clone(),
-        points: Vec::new(),
-        highest_load: None,
-    };
-    let mut curves: Vec<Curve> = layouts.iter().map(curve).collect();
-    let run = |curves: &mut [Curve], loads: &[f64]| {
-        run_at(prepared, curves, (loads, scale), rounds, interrupt, progress)
-    };
-    run(&mut curves, loads)?;
-    let closer = closer_loads(layouts, &curves);
-    progress.expect(closer.len() * layouts.len() * rounds);
-    run(&mut curves, &closer)?;
+    let mut curves: Vec<Curve> = layouts
+        .iter()
+        .map(|layout| Curve {
+            layout: layout.name.clone(),
+            points: scales.iter().map(|scale| Point::new(scale.load)).collect(),
+            highest_load: None,
+        })
+        .collect();
+    'rounds: for round in 0..rounds {
+        for (place, Scale { load, by }) in scales.iter().enumerate() {
+            for index in in_turn(layouts.len(), round + place) {
+                let layout = &layouts[index];
+                progress.say(format!("{} at {:.0} %", layout.name, load * 100.0));
+                let turn = Turn { prepared, layout, round, scale: *by, interrupt };
+                let Some(taken) = turn.take()? else { break 'rounds };
+                curves[index].points[place].turns.push(taken.outcome);
+                progress.step();
+            }
+        }
+    }
+    keep_complete(&mut curves);
+    for curve in &mut curves {
+        for point in &mut curve.points {
+            point.scores = point.turns.iter().map(|turn| score(prepared, turn)).collect();
+            point.latencies = latencies(prepared, &point.turns);
+        }
+        curve.highest_load = highest_load(curve);
+    }
     let classes: Vec<String> =
         prepared.workload.classes.iter().map(|class| class.name.clone()).collect();
     let amps = layouts.iter().zip(&curves).filter(|(layout, _)| is_amp(layout));
@@ -57,92 +77,46 @@ pub(super) fn sweep_at(
     })
 }
 
-/// Adds points at these loads to the curves. An interruption leaves out what is not there yet.
-fn run_at(
-    prepared: &Prepared,
-    curves: &mut [Curve],
-    (loads, scale): (&[f64], Scale),
-    rounds: usize,
-    interrupt: &Interrupt,
-    progress: &Progress,
-) -> anyhow::Result<()> {
-    let layouts = &prepared.workload.layouts;
-    let scales: Vec<(f64, f64)> =
-        loads.iter().filter_map(|load| Some((*load, scale.at(*load)?))).collect();
-    let mut turns: Vec<Vec<Vec<TurnOutcome>>> = vec![vec![Vec::new(); scales.len()]; curves.len()];
-    'rounds: for round in 0..rounds {
-        for (place, (load, scale)) in scales.iter().enumerate() {
-            for index in in_turn(layouts.len(), round + place) {
-                let layout = &layouts[index];
-                progress.say(format!("{} at {:.0} %", layout.name, load * 100.0));
-                let turn = Turn { prepared, layout, round, scale: *scale, interrupt };
-                let Some(taken) = turn.take()? else { break 'rounds };
-                turns[index][place].push(taken.outcome);
-                progress.step();
-            }
+/// Leaves out turns that not all layouts have taken, and loads without any: a layout whose turn an interruption has ended has not
+/// failed at that load.
+fn keep_complete(curves: &mut [Curve]) {
+    let loads = curves.first().map_or(0, |curve| curve.points.len());
+    for place in 0..loads {
+        let complete = curves.iter().map(|curve| curve.points[place].turns.len()).min();
+        for curve in &mut *curves {
+            curve.points[place].turns.truncate(complete.unwrap_or(0));
         }
     }
-    for (curve, turns) in curves.iter_mut().zip(turns) {
-        let points = scales.iter().zip(turns).filter(|(_, turns)| !turns.is_empty());
-        curve.points.extend(points.map(|((load, _), turns)| Point {
-            load: *load,
-            latencies: latencies(prepared, &turns),
-            scores: turns.iter().map(|turn| score(prepared, turn)).collect(),
-            turns,
-        }));
-        curve.points.sort_by(|one, other| one.load.total_cmp(&other.load));
-        curve.highest_load = highest_load(curve);
+    for curve in curves {
+        curve.points.retain(|point| !point.turns.is_empty());
     }
-    Ok(())
 }
 
-/// Loads at equal distances between the two around each load that the verdict is about.
-fn closer_loads(layouts: &[Layout], curves: &[Curve]) -> Vec<f64> {
-    let decisive = (0..).zip(layouts.iter().zip(curves));
-    let mut loads: Vec<f64> = decisive
-        .filter(|(index, (layout, _))| *index == 0 || is_amp(layout))
-        .filter_map(|(_, (_, curve))| around_highest_load(curve))
-        .flat_map(|(from, to)| {
-            let part = (to - from) / f64::from(CLOSER_LOOKS + 1);
-            (1..=CLOSER_LOOKS).map(move |look| from + part * f64::from(look))
-        })
+/// What the rates have to be multiplied by for each load. Loads that the classes that do not scale exceed are left out.
+///
+/// # Errors
+///
+/// Nothing says what is wanted, or there is no load that the rates can be changed to.
+pub(super) fn scales(prepared: &Prepared, loads: &[f64]) -> anyhow::Result<Vec<Scale>> {
+    let name = &prepared.workload.name;
+    let wanted = prepared.workload.classes.iter().any(|class| !class.objectives.is_empty());
+    ensure!(wanted, "{name} cannot be swept: no class says by `slo` what is wanted of it");
+    let (fixed, scaling) = (prepared.demand(false), prepared.demand(true));
+    ensure!(
+        scaling > 0.0,
+        "{name} cannot be swept: no class has a rate that may be changed (closed loops have none)"
+    );
+    let scales: Vec<Scale> = loads
+        .iter()
+        .map(|load| Scale { load: *load, by: (load - fixed) / scaling })
+        .filter(|scale| scale.by > 0.0)
         .collect();
-    loads.sort_by(f64::total_cmp);
-    loads.dedup();
-    loads
-}
-
-/// What is asked for at the rates that the workload declares, as parts of the capacity.
-#[derive(Clone, Copy, Debug)]
-struct Scale {
-    /// By classes that keep their rate.
-    fixed: f64,
-    /// By classes that do not.
-    scaling: f64,
-}
-
-impl Scale {
-    fn of(prepared: &Prepared, loads: &[f64]) -> anyhow::Result<Self> {
-        let name = &prepared.workload.name;
-        let wanted = prepared.workload.classes.iter().any(|class| !class.objectives.is_empty());
-        ensure!(wanted, "{name} cannot be swept: no class says by `slo` what is wanted of it");
-        let scale = Self { fixed: prepared.demand(false), scaling: prepared.demand(true) };
-        ensure!(
-            scale.scaling > 0.0,
-            "{name} cannot be swept: no class has a rate that may be changed (closed loops have none)"
-        );
-        ensure!(
-            loads.iter().any(|load| scale.at(*load).is_some()),
-            "{name} cannot be swept: the classes that keep their rate take {:.0} % of the capacity",
-            scale.fixed * 100.0
-        );
-        Ok(scale)
-    }
-
-    /// What the rates have to be multiplied by for this load; nothing where the classes that keep theirs exceed it.
-    fn at(self, load: f64) -> Option<f64> {
-        Some((load - self.fixed) / self.scaling).filter(|scale| *scale > 0.0)
-    }
+    ensure!(
+        !scales.is_empty(),
+        "{name} cannot be swept: the classes that keep their rate take {:.0} % of the capacity",
+        fixed * 100.0
+    );
+    Ok(scales)
 }
 
 /// By how much a turn meets the objectives: the largest of all that are wanted, as a part of its limit.
@@ -189,22 +163,77 @@ fn objectives(prepared: &Prepared) -> Vec<String> {
     texts.collect()
 }
 
+/// The requests per second are those of all classes that have a rate, those that keep theirs included.
 fn full_load(prepared: &Prepared) -> String {
-    let scaling = prepared.demand(true);
-    let rate: f64 = prepared
-        .workload
-        .classes
-        .iter()
-        .zip(&prepared.full_rates)
-        .filter(|(class, _)| class.scales)
-        .filter_map(|(class, full)| {
-            let arrival = class.arrival.as_ref()?;
-            Some(super::arrival::mean_rate(arrival, *full, 1.0, prepared.workload.time))
-        })
-        .sum();
+    let rate = |scales: bool| -> f64 {
+        let classes = prepared.workload.classes.iter().zip(&prepared.full_rates);
+        let own = classes.filter(|(class, _)| class.scales == scales);
+        let rates = own.filter_map(|(class, full)| {
+            Some(mean_rate(class.arrival.as_ref()?, *full, 1.0, prepared.workload.time))
+        });
+        rates.sum()
+    };
+    let scale = (1.0 - prepared.demand(false)).max(0.0) / prepared.demand(true);
     format!(
         "the time of {:.2} cores: {:.0} requests per second",
         prepared.cores,
-        rate / (scaling + prepared.demand(false)).max(f64::MIN_POSITIVE)
+        rate(true) * scale + rate(false)
     )
+}
+
+impl Point {
+    fn new(load: f64) -> Self {
+        Self { load, latencies: Vec::new(), scores: Vec::new(), turns: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::verdict::made_up::realtime;
+    use crate::compare::workload::Workload;
+    use crate::work::Speed;
+
+    #[test]
+    fn what_not_all_layouts_have_completed_does_not_count() {
+        let made = realtime(&[("smp", "smp", None, &[1e6; 3])]);
+        let turns = &made.layouts[0].turns;
+        let point = |load, count| Point { turns: turns[..count].to_vec(), ..Point::new(load) };
+        let curve =
+            |layout: &str, points| Curve { layout: layout.to_owned(), points, highest_load: None };
+        // Interrupted in the second round: at the first load after one layout, and in the first round at the last one.
+        let mut curves = [
+            curve("smp", vec![point(0.1, 2), point(0.2, 1), point(0.3, 0)]),
+            curve("amp", vec![point(0.1, 1), point(0.2, 1), point(0.3, 1)]),
+        ];
+        keep_complete(&mut curves);
+        for Curve { layout, points, .. } in &curves {
+            let turns: Vec<_> =
+                points.iter().map(|point| (point.load, point.turns.len())).collect();
+            assert_eq!(turns, [(0.1, 1), (0.2, 1)], "{layout}");
+        }
+    }
+
+    #[test]
+    fn a_full_load_is_what_the_classes_that_keep_their_rate_leave() {
+        let class = |name: &str, rate: u32, scales: bool| {
+            format!(
+                "[[class]]\nname = \"{name}\"\narrival = {{ regular = {rate} }}\nservice = {{ fixed = \"100us\" }}\nslo = \"p99 < 1s\"\nscales = {scales}\n"
+            )
+        };
+        let text = format!(
+            "about = \"two\"\ntime = \"1s\"\n{}{}",
+            class("scaling", 200, true),
+            class("fixed", 300, false)
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("two.toml");
+        std::fs::write(&path, text).unwrap();
+        let workload = Workload::from_file(&path).unwrap();
+        let prepared = Prepared::new(workload, Speed::measure()).unwrap();
+        // Whatever mix it is, a request takes 100 us.
+        let full = prepared.cores * 10_000.0;
+        let expected = format!("{full:.0} requests per second");
+        assert!(full_load(&prepared).ends_with(&expected), "{}", full_load(&prepared));
+    }
 }
