@@ -144,6 +144,30 @@ fn a_sweep_says_up_to_which_load_each_layout_does_what_is_wanted() {
     });
 }
 
+/// Before minutes of running, not after them.
+#[test]
+fn what_cannot_be_done_is_refused_before_anything_runs() {
+    within_a_minute(|| {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("mine.toml"), WORKLOAD).unwrap();
+        for args in [
+            &["compare", "mine.toml", "--json", "absent/json"][..],
+            &["compare", "mine.toml", "--html", "absent/html"],
+            &["compare", "mine.toml", "--trace", "absent/trace"],
+            &["sweep", "mine.toml", "--json", "absent/json"],
+            &["sweep", "mine.toml", "unpredictable", "--quick"],
+        ] {
+            let output = benches(directory.path(), args);
+            assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+            assert!(!stdout(&output).contains("mine"), "{args:?}: {}", stdout(&output));
+        }
+        fs::write(directory.path().join("json"), "kept").unwrap();
+        let args = ["sweep", "unpredictable", "--quick", "--json", "json"];
+        assert_eq!(benches(directory.path(), &args).status.code(), Some(2));
+        assert_eq!(fs::read(directory.path().join("json")).unwrap(), b"kept");
+    });
+}
+
 #[test]
 fn built_in_workloads_are_listed_and_printed_to_be_copied() {
     within_a_minute(|| {

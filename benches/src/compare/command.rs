@@ -93,7 +93,9 @@ pub fn compare(args: &CompareArgs, out: &mut impl Write) -> anyhow::Result<bool>
         false => args.workloads.clone(),
     };
     let workloads = args.run.workloads(&names)?;
-    let mut run = Run::start(&args.run, out)?;
+    let run_args = &args.run;
+    can_be_written([&run_args.json, &run_args.html, &args.trace])?;
+    let mut run = Run::start(run_args, out)?;
     let turns = workloads.iter().map(|workload| workload.layouts.len()).sum::<usize>();
     let progress = Progress::of(turns * run.report.rounds);
     for workload in workloads {
@@ -132,6 +134,7 @@ pub fn sweep(args: &SweepArgs, out: &mut impl Write) -> anyhow::Result<bool> {
         "--loads must be above 0 and at most 10"
     );
     let workloads = args.run.workloads(&args.workloads)?;
+    can_be_written([&args.run.json, &args.run.html])?;
     let mut run = Run::start(&args.run, out)?;
     // All of them before the first turn: one that cannot be swept does not throw away what the others have found.
     let mut prepared = Vec::new();
@@ -286,6 +289,15 @@ fn list(names: &[String], out: &mut impl Write) -> anyhow::Result<()> {
         let builtin = BUILTIN.iter().find(|(known, _)| known == name);
         let (_, text) = builtin.with_context(|| format!("there is no built-in workload {name}"))?;
         write!(out, "{text}")?;
+    }
+    Ok(())
+}
+
+/// Asks before anything runs, not after minutes. What the files have is left as it is.
+fn can_be_written<'a>(paths: impl IntoIterator<Item = &'a Option<PathBuf>>) -> anyhow::Result<()> {
+    for path in paths.into_iter().flatten() {
+        let opened = File::options().append(true).create(true).open(path);
+        opened.with_context(|| path.display().to_string())?;
     }
     Ok(())
 }
