@@ -190,7 +190,7 @@ fn a_goal_without_values_is_no_reason_to_panic() {
         class.classes[0].latency = None;
     }
     let verdict = quiet(&comparison);
-    assert_eq!(verdict.text, "only SMP was measured, and no request of the goal's class");
+    assert_eq!(verdict.text, "no request of the goal's class was measured");
 }
 
 #[test]

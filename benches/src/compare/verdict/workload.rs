@@ -124,7 +124,11 @@ pub fn of_comparison(comparison: &Comparison, noise: &NoiseFloor) -> Verdict {
             own.goal.name(),
             own.goal.text(own.values().0.median)
         ),
-        None => format!("only {} was measured, and no request of the goal's class", label(only)),
+        None => {
+            verdict.text = "no request of the goal's class was measured".to_owned();
+            verdict.would_change = "a longer turn, or more requests".to_owned();
+            return verdict;
+        }
     };
     verdict.would_change = "a second layout of ours would give something to compare".to_owned();
     verdict

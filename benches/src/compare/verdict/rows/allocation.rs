@@ -67,7 +67,7 @@ fn row(comparisons: &[Comparison]) -> Row<'_> {
         holds: if elsewhere == 0 && span.min > 1.0 { Holds::Yes } else { Holds::No },
         winner: None,
         text: format!(
-            "on AMP, {} of {} tasks ran off their role's cores{off}; on SMP, a class's tasks ran on {} of {workers} CPUs",
+            "on AMP, {} of {} tasks ran off their role's cores{off}; on SMP, a class's tasks ran on {} CPUs by {workers} workers",
             HumanCount(elsewhere),
             HumanCount(tasks),
             if span.min == span.max {

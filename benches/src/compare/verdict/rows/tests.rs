@@ -47,7 +47,7 @@ fn all_rows_are_borne_out_where_they_are() {
     );
     assert_eq!(
         rows[1].text,
-        "BORNE OUT: on AMP, 0 of 29,400 tasks ran off their role's cores; on SMP, a class's tasks ran on 2 of 2 CPUs"
+        "BORNE OUT: on AMP, 0 of 29,400 tasks ran off their role's cores; on SMP, a class's tasks ran on 2 CPUs by 2 workers"
     );
     assert!(
         rows[2].text.contains("AMP at least 2 roles of 2 cores and 0 attributes: `"),
@@ -137,7 +137,7 @@ fn a_task_off_its_cores_is_found() {
     let row = &rows(&comparisons)[1];
     assert_eq!(
         row.text,
-        "NOT BORNE OUT: on AMP, 2 of 29,400 tasks ran off their role's cores, most of them (2) of tick on AMP (amp-spin) of realtime; on SMP, a class's tasks ran on 2 of 2 CPUs"
+        "NOT BORNE OUT: on AMP, 2 of 29,400 tasks ran off their role's cores, most of them (2) of tick on AMP (amp-spin) of realtime; on SMP, a class's tasks ran on 2 CPUs by 2 workers"
     );
 }
 
@@ -151,7 +151,7 @@ fn smp_that_keeps_a_class_on_one_cpu_is_found() {
     }
     let row = &rows(&comparisons)[1];
     assert!(row.text.starts_with("NOT BORNE OUT"), "{}", row.text);
-    assert!(row.text.ends_with("ran on 1 to 2 of 2 CPUs"), "{}", row.text);
+    assert!(row.text.ends_with("ran on 1 to 2 CPUs by 2 workers"), "{}", row.text);
 }
 
 #[test]
@@ -203,6 +203,12 @@ fn use_cases_that_go_the_other_way_are_exceptions() {
     assert!(row.certainty.contains("realtime: OVERSUBSCRIBED"), "{}", row.certainty);
     assert!(row.text.starts_with("NOT BORNE OUT: realtime: SMP by 2.0 times"), "{}", row.text);
     assert!(!row.text[1..].contains("NOT BORNE OUT"), "said once: {}", row.text);
+}
+
+#[test]
+fn amp_alone_is_no_use_case_of_either() {
+    let row = rows(&[realtime(&[AMP, SPIN])]).remove(4);
+    assert!(row.text.starts_with("NOT SHOWN: "), "{}", row.text);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Use case: unpredictable, fluctuating load; specialised work such as I/O, real-time, database queries, a game's frame tasks.
 
-use super::{Holds, Row, not_shown};
+use super::{Holds, Row, amps, not_shown, smps};
 use crate::compare::outcome::Comparison;
 use crate::compare::report::{Crossover, Sweep, Verdict};
 use crate::compare::verdict::certainty::agreement;
@@ -30,7 +30,10 @@ fn row<'a>(comparisons: &'a [Comparison], sweeps: &'a [Sweep], noise: &NoiseFloo
     let mut used = Vec::new();
     for (name, executor) in CASES {
         let comparison = comparisons.iter().find(|comparison| comparison.workload == name);
-        let decision = comparison.and_then(|comparison| Decision::of(comparison, noise));
+        let both = comparison.filter(|comparison| {
+            smps(comparison).next().is_some() && amps(comparison).next().is_some()
+        });
+        let decision = both.and_then(|comparison| Decision::of(comparison, noise));
         let crossover = best_crossover(sweeps, name);
         let mut texts = Vec::new();
         let mut holds = false;
