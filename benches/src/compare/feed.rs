@@ -14,6 +14,9 @@ use crate::rounds::new_histogram;
 /// itself.
 const HURRYING_RATE: f64 = 20_000.0;
 
+/// So long a source sleeps at most before it looks whether the turn is over: an interruption does not wait for the next request.
+const NAP: Duration = Duration::from_millis(100);
+
 /// The source of one class's requests.
 #[derive(Debug)]
 pub(crate) struct Feeder {
@@ -40,20 +43,77 @@ impl Feeder {
     {
         hurry(self.instants.len() as f64 <= HURRYING_RATE * self.time.as_secs_f64());
         let mut fed = Fed { class: self.class, late_ns: new_histogram()? };
-        let mut free = self.start;
+        let mut lateness = Lateness::from(self.start);
         for (number, instant) in (0..).zip(&self.instants) {
             let due = self.start + *instant;
             let due_ns = instant.as_nanos() as u64;
+            while !program.is_over() && Instant::now() < due {
+                wait_until(due.min(Instant::now() + NAP), Duration::ZERO);
+            }
             if program.is_over() {
                 program.never_sent(self.class, due_ns);
                 continue;
             }
-            wait_until(due, Duration::ZERO);
-            let late = Instant::now().saturating_duration_since(due.max(free));
+            let late = lateness.of(due, Instant::now());
             fed.late_ns.saturating_record(late.as_nanos() as u64);
             program.send(self.class, number, due_ns);
-            free = Instant::now();
+            lateness.sent(Instant::now());
         }
         Ok(fed)
+    }
+}
+
+/// How late a source would be if nobody ever made it wait for room: what it sleeps too long delays all requests that are due by then,
+/// not only the first one.
+#[derive(Debug)]
+struct Lateness {
+    /// When the source could turn to the next request.
+    free: Instant,
+    /// When it would have turned to the one before, if handing over took no time.
+    turned: Instant,
+}
+
+impl Lateness {
+    fn from(start: Instant) -> Self {
+        Self { free: start, turned: start }
+    }
+
+    /// Of a request that was due at `due`, and that the source turns to at `now`.
+    fn of(&mut self, due: Instant, now: Instant) -> Duration {
+        let more = now.saturating_duration_since(due.max(self.free));
+        self.turned = due.max(self.turned) + more;
+        self.turned - due
+    }
+
+    /// The request has been handed over.
+    fn sent(&mut self, now: Instant) {
+        self.free = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sleeps_too_long_is_late_for_all_that_was_due_and_who_waits_for_room_is_not() {
+        let start = Instant::now();
+        let at = |us: u64| start + Duration::from_micros(us);
+        let late = |requests: &[(u64, u64, u64)]| -> Vec<u128> {
+            let mut lateness = Lateness::from(start);
+            let of = |(due, now, sent): &(u64, u64, u64)| {
+                let late = lateness.of(at(*due), at(*now));
+                lateness.sent(at(*sent));
+                late.as_micros()
+            };
+            requests.iter().map(of).collect()
+        };
+        // Due, turned to, handed over. It sleeps until 350 and hands over for 10 each time; then it is in time again.
+        let overslept =
+            [(0, 350, 360), (100, 360, 370), (200, 370, 380), (300, 380, 390), (400, 400, 410)];
+        assert_eq!(late(&overslept), [350, 250, 150, 50, 0]);
+        // There is no room until 350.
+        let waits = [(0, 0, 350), (100, 350, 351), (200, 352, 353), (400, 400, 401)];
+        assert_eq!(late(&waits), [0, 0, 1, 0]);
     }
 }

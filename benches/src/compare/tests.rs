@@ -201,6 +201,28 @@ fn rounds_that_not_all_have_completed_do_not_count() {
 }
 
 #[test]
+fn an_interruption_does_not_wait_for_the_next_request() {
+    within_a_minute(|| {
+        // The source is asleep by the time at which the turn begins.
+        let times = vec![Duration::from_secs(1000)];
+        let trace = Arrival::Trace { file: "requests.txt".into(), times };
+        let mut workload = workload(vec![class("a", Some(trace), US)]);
+        workload.time = Duration::from_secs(2000);
+        let prepared = Prepared::new(workload, Speed::measure()).unwrap();
+        let interrupt = Interrupt::default();
+        let turn = Turn {
+            prepared: &prepared,
+            layout: &prepared.workload.layouts[0],
+            round: 0,
+            scale: 1.0,
+            interrupt: &interrupt,
+        };
+        interrupt.raise();
+        assert!(turn.take().unwrap().is_none());
+    });
+}
+
+#[test]
 fn objectives_are_part_of_a_class() {
     let mut with = class("a", regular(1.0), US);
     with.objectives = vec![Objective { percentile: Percentile::P99, below: MS }];

@@ -68,19 +68,23 @@ pub(crate) struct Seen {
 impl Turn<'_> {
     /// Takes it. Nothing if it was interrupted.
     pub(crate) fn take(self) -> anyhow::Result<Option<Taken>> {
-        let memory = MemoryWatch::start();
         let workers = self.prepared.workers;
+        let instants = self.prepared.instants(self.scale);
+        // When requests are due is the measurement's own, and not what the turn adds.
+        let memory = MemoryWatch::start();
         let mut placement = Vec::new();
         let seen = match &self.layout.executor {
             Executor::Smp => {
                 let smp = SmpExecutor::builder().workers(workers).build()?;
-                self.run(smp.handle(), workers, memory, |_| drop(smp.shutdown_timeout(SHUTDOWN)))?
+                self.run(smp.handle(), workers, instants, memory, |_| {
+                    drop(smp.shutdown_timeout(SHUTDOWN))
+                })?
             }
             Executor::Amp(plan) => {
                 let builder = AmpExecutor::builder().plan(plan.clone());
                 let amp = builder.pin(PinPolicy::BestEffort).build()?;
                 let workers = amp.placement().len();
-                let seen = self.run(amp.handle(), workers, memory, |_| {
+                let seen = self.run(amp.handle(), workers, instants, memory, |_| {
                     // Before the workers end, so that it says where they were.
                     placement = amp.placement().iter().map(ToString::to_string).collect();
                     drop(amp.shutdown_timeout(SHUTDOWN));
@@ -89,11 +93,11 @@ impl Turn<'_> {
             }
             Executor::Rayon => {
                 let pool = Rayon::build(Workers::unpinned(workers))?;
-                self.run(Guest::new(pool.downgrade()), workers, memory, wait_for_all)?
+                self.run(Guest::new(pool.downgrade()), workers, instants, memory, wait_for_all)?
             }
             Executor::Tokio => {
                 let pool = Tokio::build(Workers::unpinned(workers))?;
-                self.run(Guest::new(pool.handle()), workers, memory, wait_for_all)?
+                self.run(Guest::new(pool.handle()), workers, instants, memory, wait_for_all)?
             }
         };
         give_back();
@@ -107,6 +111,7 @@ impl Turn<'_> {
         self,
         executor: E,
         worker_count: usize,
+        instants: Vec<Vec<Duration>>,
         memory: MemoryWatch,
         end: impl FnOnce(&Program<E>),
     ) -> anyhow::Result<Option<Seen>>
@@ -117,7 +122,6 @@ impl Turn<'_> {
         let time = workload.time;
         let (overflow, overflowing) = crossbeam_channel::unbounded();
         let classes = Arc::clone(&self.prepared.classes);
-        let instants = self.prepared.instants(self.scale);
         let start = Instant::now() + SETTLE;
         let program =
             Program::new(executor.clone(), classes, (start, time), workload.seed, overflow.clone());
