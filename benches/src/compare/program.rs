@@ -42,7 +42,7 @@ pub(crate) struct Program<E> {
     live: AtomicUsize,
     /// The next request of each class's clients.
     numbers: Vec<AtomicU64>,
-    /// Takes tasks that a worker had no room for.
+    /// Takes tasks that there was no room for, and those that follow a refusal.
     overflow: Sender<Overflow>,
 }
 
@@ -158,10 +158,21 @@ impl<E: Spawn + Send + Sync + 'static> Program<E> {
 
     /// Hands over the first request of a client. Whatever ends it sends the next one.
     pub(crate) fn send_of_client(self: &Arc<Self>, class: usize) {
+        let task = self.request_of_client(class);
+        self.spawn_from_anywhere(task);
+    }
+
+    /// As [`Program::send_of_client`], after a refusal. Another thread hands it over: an executor that refuses it as well would have
+    /// this call itself without end.
+    fn send_after_refusal(self: &Arc<Self>, class: usize) {
+        let task = self.request_of_client(class);
+        self.spawn_elsewhere(self.classes[class].role, move || task.run());
+    }
+
+    fn request_of_client(self: &Arc<Self>, class: usize) -> Task<E> {
         // Ordering: Relaxed. A number of its own is all that each request wants.
         let number = self.numbers[class].fetch_add(1, Ordering::Relaxed);
-        let task = self.request(class, number, self.now_ns(), true);
-        self.spawn_from_anywhere(task);
+        self.request(class, number, self.now_ns(), true)
     }
 
     /// Notes a request that there was no time to hand over.
@@ -191,11 +202,14 @@ impl<E: Spawn + Send + Sync + 'static> Program<E> {
     fn spawn_from_anywhere(&self, task: Task<E>) {
         let role = self.classes[task.class].role;
         match self.executor.try_spawn_in(role, move || task.run()) {
-            Err(TrySpawnError::Full(run)) => {
-                drop(self.overflow.send(Overflow::Task(role, Box::new(run))))
-            }
+            Err(TrySpawnError::Full(run)) => self.spawn_elsewhere(role, run),
             taken_or_refused => drop(taken_or_refused),
         }
+    }
+
+    /// Has the thread spawn it that may wait for room.
+    fn spawn_elsewhere(&self, role: Role, run: impl FnOnce() + Send + 'static) {
+        drop(self.overflow.send(Overflow::Task(role, Box::new(run))));
     }
 }
 
@@ -299,9 +313,13 @@ impl<E: Spawn + Send + Sync + 'static> Request<E> {
         };
         let (class, due_ns) = (self.class as u16, self.due_ns);
         program.recorder.request(RequestEnd { class, how, due_ns, end_ns });
-        // A client whose request was refused stops: it would be refused again, without end.
-        if self.closed && how == Ending::Done && u128::from(end_ns) < program.time.as_nanos() {
-            program.send_of_client(self.class);
+        // A client goes on after a refusal: who stopped would leave the others an emptier executor, and no trace in the measured time.
+        if self.closed && u128::from(end_ns) < program.time.as_nanos() {
+            match how {
+                Ending::Done => program.send_of_client(self.class),
+                Ending::Refused => program.send_after_refusal(self.class),
+                Ending::Overtaken => {}
+            }
         }
         // Ordering: Release pairs with the Acquire in `live`. After the next one has begun, so that the count is not zero in between.
         program.live.fetch_sub(1, Ordering::Release);

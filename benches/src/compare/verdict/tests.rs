@@ -194,6 +194,21 @@ fn a_goal_without_values_is_no_reason_to_panic() {
 }
 
 #[test]
+fn a_layout_without_values_is_not_passed_over() {
+    let mut comparison = realtime(&[SMP, AMP]);
+    for turn in &mut comparison.layouts[1].turns {
+        turn.classes[0].latency = None;
+    }
+    let verdict = quiet(&comparison);
+    assert_eq!(
+        verdict.text,
+        "p99 of tick of SMP is 1.04 ms; with AMP, no request of that class came in the measured time"
+    );
+    comparison.layouts.swap(0, 1);
+    assert_eq!(quiet(&comparison).text, verdict.text);
+}
+
+#[test]
 fn what_the_figures_leave_out_is_said() {
     let mut comparison = realtime(&[SMP, AMP]);
     comparison.layouts[1].oversubscribed = true;

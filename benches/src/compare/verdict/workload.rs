@@ -2,7 +2,7 @@
 
 use super::certainty;
 use super::pair::{Outcome, Pair};
-use super::words::{command, is_ours, label};
+use super::words::{command, enumerate, is_ours, label};
 use super::would_change::what_would_change;
 use crate::compare::outcome::{Comparison, LayoutOutcome};
 use crate::compare::report::Verdict;
@@ -62,9 +62,14 @@ impl<'a> Decision<'a> {
     }
 }
 
-/// What the others of ours are compared with: the first one that has completed a round.
+/// What the others of ours are compared with: the first one that has a value of the goal.
 fn reference(comparison: &Comparison) -> Option<&LayoutOutcome> {
-    comparison.layouts.iter().find(|layout| is_ours(layout) && !layout.turns.is_empty())
+    ours(comparison).find(|layout| Pair::of(comparison, layout, layout).is_some())
+}
+
+/// Ours that have completed a round.
+fn ours(comparison: &Comparison) -> impl Iterator<Item = &LayoutOutcome> {
+    comparison.layouts.iter().filter(|layout| is_ours(layout) && !layout.turns.is_empty())
 }
 
 /// Which of our layouts suits a workload best, by its goal. rayon and tokio are mentioned, and cannot win.
@@ -110,27 +115,31 @@ pub fn of_comparison(comparison: &Comparison, noise: &NoiseFloor) -> Verdict {
         verdict.text.push_str(&others(comparison, &decision.pair, noise));
         return verdict;
     }
-    let Some(only) = reference(comparison) else {
-        verdict.text = match comparison.layouts.iter().any(|layout| !layout.turns.is_empty()) {
-            true => "neither of our executors was measured".to_owned(),
-            false => "nothing was measured: no turn was completed".to_owned(),
+    let Some(own) = reference(comparison).and_then(|only| Pair::of(comparison, only, only)) else {
+        let is_measured = comparison.layouts.iter().any(|layout| !layout.turns.is_empty());
+        verdict.text = match (ours(comparison).next(), is_measured) {
+            (Some(_), _) => "no request of the goal's class was measured".to_owned(),
+            (None, true) => "neither of our executors was measured".to_owned(),
+            (None, false) => "nothing was measured: no turn was completed".to_owned(),
         };
         return verdict;
     };
-    verdict.text = match Pair::of(comparison, only, only) {
-        Some(own) => format!(
-            "only {} was measured: {} is {}",
-            label(only),
+    let value = own.goal.text(own.values().0.median);
+    let without: Vec<_> =
+        ours(comparison).filter(|layout| layout.name != own.one.name).map(label).collect();
+    if without.is_empty() {
+        verdict.text =
+            format!("only {} was measured: {} is {value}", label(own.one), own.goal.name());
+        verdict.would_change = "a second layout of ours would give something to compare".to_owned();
+    } else {
+        verdict.text = format!(
+            "{} of {} is {value}; with {}, no request of that class came in the measured time",
             own.goal.name(),
-            own.goal.text(own.values().0.median)
-        ),
-        None => {
-            verdict.text = "no request of the goal's class was measured".to_owned();
-            verdict.would_change = "a longer turn, or more requests".to_owned();
-            return verdict;
-        }
-    };
-    verdict.would_change = "a second layout of ours would give something to compare".to_owned();
+            label(own.one),
+            enumerate(&without)
+        );
+        verdict.would_change = "a longer turn".to_owned();
+    }
     verdict
 }
 
