@@ -41,7 +41,7 @@ pub struct Sweep {
     pub full_load: String,
     /// One for each layout, in the workload's order.
     pub curves: Vec<Curve>,
-    /// Where an AMP layout does what is wanted and the first layout no longer does, for each AMP layout that does so anywhere.
+    /// Where an AMP layout does what is wanted and SMP no longer does, for each AMP layout that does so anywhere.
     pub crossovers: Vec<Crossover>,
 }
 

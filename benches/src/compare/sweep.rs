@@ -8,7 +8,7 @@ use super::interrupt::Interrupt;
 use super::outcome::{ClassOutcome, TurnOutcome};
 use super::prepared::Prepared;
 use super::progress::Progress;
-use super::report::{Curve, Point, Sweep};
+use super::report::{Crossover, Curve, Point, Sweep};
 use super::rounds::in_turn;
 use super::turn::Turn;
 use super::workload::{Class, Executor, Layout, Percentile};
@@ -61,11 +61,7 @@ pub(super) fn sweep_at(
     }
     let classes: Vec<String> =
         prepared.workload.classes.iter().map(|class| class.name.clone()).collect();
-    let amps = layouts.iter().zip(&curves).filter(|(layout, _)| is_amp(layout));
-    let crossovers = curves
-        .first()
-        .map(|below| amps.filter_map(|(_, above)| crossover(above, below, &classes)).collect())
-        .unwrap_or_default();
+    let crossovers = crossovers(layouts, &curves, &classes);
     Ok(Sweep {
         workload: prepared.workload.name.clone(),
         given: prepared.workload.given.clone(),
@@ -148,8 +144,17 @@ fn latencies(prepared: &Prepared, turns: &[TurnOutcome]) -> Vec<(usize, Percenti
     classes.filter_map(of).collect()
 }
 
-fn is_amp(layout: &Layout) -> bool {
-    matches!(layout.executor, Executor::Amp(_))
+/// Where AMP layouts do what is wanted and SMP no longer does.
+fn crossovers(layouts: &[Layout], curves: &[Curve], classes: &[String]) -> Vec<Crossover> {
+    let of = |wanted: fn(&Executor) -> bool| {
+        let both = layouts.iter().zip(curves);
+        both.filter(move |(layout, _)| wanted(&layout.executor)).map(|(_, curve)| curve)
+    };
+    let Some(smp) = of(|executor| matches!(executor, Executor::Smp)).next() else {
+        return Vec::new();
+    };
+    let amps = of(|executor| matches!(executor, Executor::Amp(_)));
+    amps.filter_map(|amp| crossover(amp, smp, classes)).collect()
 }
 
 fn objectives(prepared: &Prepared) -> Vec<String> {
@@ -212,6 +217,29 @@ mod tests {
                 points.iter().map(|point| (point.load, point.turns.len())).collect();
             assert_eq!(turns, [(0.1, 1), (0.2, 1)], "{layout}");
         }
+    }
+
+    #[test]
+    fn roles_pay_beside_smp_whoever_comes_first() {
+        let plan = amp_executor::RolePlan::parse("a=0").unwrap();
+        let made = |name: &str, executor, highest| {
+            let layout = Layout { name: name.to_owned(), executor };
+            let points = vec![Point { scores: vec![0.5], ..Point::new(0.1) }];
+            (layout, Curve { layout: name.to_owned(), points, highest_load: Some(highest) })
+        };
+        let (layouts, curves): (Vec<_>, Vec<_>) = [
+            made("rayon", Executor::Rayon, 0.1),
+            made("amp", Executor::Amp(plan.clone()), 0.4),
+            made("smp", Executor::Smp, 0.2),
+            made("amp-lending", Executor::Amp(plan), 0.5),
+        ]
+        .into_iter()
+        .unzip();
+        let found = crossovers(&layouts, &curves, &[]);
+        let names: Vec<_> =
+            found.iter().map(|each| (each.above.as_str(), each.below.as_str())).collect();
+        assert_eq!(names, [("amp", "smp"), ("amp-lending", "smp")]);
+        assert!(crossovers(&layouts[..2], &curves[..2], &[]).is_empty());
     }
 
     #[test]

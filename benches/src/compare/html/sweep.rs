@@ -24,7 +24,7 @@ pub(super) fn section(index: usize, sweep: &Sweep) -> anyhow::Result<Markup> {
             }
             @for crossover in &sweep.crossovers { (crossing(crossover)) }
             @if sweep.crossovers.is_empty() && sweep.curves.iter().any(|curve| !curve.points.is_empty()) {
-                p .callout { "No AMP layout does what is wanted at a load at which the first layout does not." }
+                p .callout { "No AMP layout does what is wanted at a load at which SMP does not." }
             }
             (highest(sweep))
             (plots(&id, sweep)?)

@@ -39,10 +39,7 @@ pub fn write_sweep(out: &mut impl Write, sweep: &Sweep) -> io::Result<()> {
         writeln!(out, "{}", in_words(crossover))?;
     }
     if crossovers.is_empty() {
-        writeln!(
-            out,
-            "no crossover: no AMP layout does what is wanted where the first layout does not"
-        )?;
+        writeln!(out, "no crossover: no AMP layout does what is wanted where SMP does not")?;
     }
     writeln!(out)
 }

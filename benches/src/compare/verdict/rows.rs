@@ -31,7 +31,12 @@ const ENOUGH_TASKS: u64 = 50;
 ///
 /// A row has a winner only where one executor is the better one of the two by it. Those that say how the two differ have none, which is
 /// no draw.
+///
+/// Sweeps alone are about the last row, and say nothing of the others.
 pub fn of_table(comparisons: &[Comparison], sweeps: &[Sweep], noise: &NoiseFloor) -> Vec<Verdict> {
+    if comparisons.is_empty() && !sweeps.is_empty() {
+        return vec![use_case::verdict(comparisons, sweeps, noise)];
+    }
     vec![
         equality::verdict(comparisons),
         allocation::verdict(comparisons),

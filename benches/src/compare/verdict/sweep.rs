@@ -55,7 +55,7 @@ fn up_to(curve: &Curve) -> String {
 
 fn crossovers(sweep: &Sweep) -> String {
     if sweep.crossovers.is_empty() {
-        return ". No AMP layout does at a load at which the first layout does not".to_owned();
+        return ". No AMP layout does at a load at which SMP does not".to_owned();
     }
     sweep.crossovers.iter().map(crossover).collect()
 }
@@ -82,7 +82,7 @@ fn crossover(crossover: &Crossover) -> String {
 fn certainty(sweep: &Sweep) -> String {
     let turns = |curve: &Curve| curve.points.iter().map(|point| point.turns.len()).min();
     let rounds = sweep.curves.iter().filter_map(turns).min().unwrap_or(0);
-    let mut text = format!("{rounds} rounds at each load");
+    let mut text = format!("{rounds} round{} at each load", if rounds == 1 { "" } else { "s" });
     for Crossover { above, range: (from, to), .. } in &sweep.crossovers {
         let (from, to) = (percent(*from), percent(*to));
         text.push_str(&format!("; by single rounds {above} begins to pay between {from} and {to}"));

@@ -231,7 +231,9 @@ fn a_crossover_bears_the_row_out() {
         curves: Vec::new(),
         crossovers: vec![crossover(0.7, "amp-lending"), crossover(0.45, "amp")],
     };
-    let row = &of_table(&[], &[sweep], &NoiseFloor::default())[4];
+    let rows = of_table(&[], &[sweep], &NoiseFloor::default());
+    let [row] = &rows[..] else { panic!("a sweep says nothing of the others: {rows:#?}") };
+    assert!(row.command.ends_with(" -- sweep service"), "{}", row.command);
     assert_eq!(
         row.text,
         "BORNE OUT: service: swept, amp begins to pay at 45 % of the full load [43 %..48 %], where smp misses what is wanted, up to 80 % (2.5 times)"

@@ -20,7 +20,15 @@ const CASES: [(&str, &str); 5] = [
 ];
 
 pub(super) fn verdict(comparisons: &[Comparison], sweeps: &[Sweep], noise: &NoiseFloor) -> Verdict {
-    row(comparisons, sweeps, noise).into_verdict()
+    let row = row(comparisons, sweeps, noise);
+    let is_swept = comparisons.is_empty() && row.holds != Holds::Unknown;
+    let verdict = row.into_verdict();
+    if !is_swept {
+        return verdict;
+    }
+    let given: Vec<_> = sweeps.iter().map(|sweep| sweep.given.as_str()).collect();
+    let command = format!("cargo run --release -p benches -- sweep {}", given.join(" "));
+    Verdict { command, ..verdict }
 }
 
 fn row<'a>(comparisons: &'a [Comparison], sweeps: &'a [Sweep], noise: &NoiseFloor) -> Row<'a> {
