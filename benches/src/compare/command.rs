@@ -13,7 +13,7 @@ use super::interrupt::Interrupt;
 use super::prepared::Prepared;
 use super::progress::Progress;
 use super::report::Report;
-use super::sweep::{scales, sweep_at};
+use super::sweep::{Scale, sweep_at};
 use super::workload::{BUILTIN, Workload};
 use super::{html, rounds, table, trace, verdict};
 use crate::hardware::Hardware;
@@ -140,13 +140,13 @@ pub fn sweep(args: &SweepArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let mut prepared = Vec::new();
     for workload in workloads {
         let workload = Prepared::new(workload, run.speed)?;
-        prepared.push((scales(&workload, &loads)?, workload));
+        prepared.push((Scale::of(&workload, &loads)?, workload));
     }
-    let turns = prepared.iter().map(|(scales, each)| scales.len() * each.workload.layouts.len());
+    let turns = prepared.iter().map(|(_, each)| loads.len() * each.workload.layouts.len());
     let progress = Progress::of(turns.sum::<usize>() * run.report.rounds);
-    for (scales, prepared) in prepared {
+    for (scale, prepared) in prepared {
         let (rounds, interrupt) = (run.report.rounds, &run.interrupt);
-        let sweep = sweep_at(&prepared, &scales, rounds, interrupt, &progress)?;
+        let sweep = sweep_at(&prepared, (&loads, scale), rounds, interrupt, &progress)?;
         let verdict = verdict::of_sweep(&sweep);
         progress.hide(|| {
             table::write_sweep(out, &sweep)?;

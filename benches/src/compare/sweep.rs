@@ -3,7 +3,7 @@
 use anyhow::ensure;
 
 use super::arrival::mean_rate;
-use super::crossover::{crossover, highest_load};
+use super::crossover::{around_highest_load, crossover, highest_load};
 use super::interrupt::Interrupt;
 use super::outcome::{ClassOutcome, TurnOutcome};
 use super::prepared::Prepared;
@@ -14,51 +14,32 @@ use super::turn::Turn;
 use super::workload::{Class, Executor, Layout, Percentile};
 use crate::rounds::Spread;
 
-/// A load, and what the rates of the classes that scale have to be multiplied by for it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Scale {
-    load: f64,
-    by: f64,
-}
+/// A load at which a layout begins to miss something is between two of those that were asked for. So many more are tried there.
+const CLOSER_LOOKS: u32 = 3;
 
-/// Runs one workload at these loads, in rounds in which all layouts take turns at each load. An interruption ends it, with what all
-/// layouts have completed.
+/// Runs one workload at these loads, in rounds in which all layouts take turns at each load; then at some more, where it matters. An
+/// interruption ends it, with what all layouts have completed.
 pub(super) fn sweep_at(
     prepared: &Prepared,
-    scales: &[Scale],
+    (loads, scale): (&[f64], Scale),
     rounds: usize,
     interrupt: &Interrupt,
     progress: &Progress,
 ) -> anyhow::Result<Sweep> {
     let layouts = &prepared.workload.layouts;
-    let mut curves: Vec<Curve> = layouts
-        .iter()
-        .map(|layout| Curve {
-            layout: layout.name.clone(),
-            points: scales.iter().map(|scale| Point::new(scale.load)).collect(),
-            highest_load: None,
-        })
-        .collect();
-    'rounds: for round in 0..rounds {
-        for (place, Scale { load, by }) in scales.iter().enumerate() {
-            for index in in_turn(layouts.len(), round + place) {
-                let layout = &layouts[index];
-                progress.say(format!("{} at {:.0} %", layout.name, load * 100.0));
-                let turn = Turn { prepared, layout, round, scale: *by, interrupt };
-                let Some(taken) = turn.take()? else { break 'rounds };
-                curves[index].points[place].turns.push(taken.outcome);
-                progress.step();
-            }
-        }
-    }
-    keep_complete(&mut curves);
-    for curve in &mut curves {
-        for point in &mut curve.points {
-            point.scores = point.turns.iter().map(|turn| score(prepared, turn)).collect();
-            point.latencies = latencies(prepared, &point.turns);
-        }
-        curve.highest_load = highest_load(curve);
-    }
+    let curve = |layout: &Layout| Curve {
+        layout: layout.name.clone(),
+        points: Vec::new(),
+        highest_load: None,
+    };
+    let mut curves: Vec<Curve> = layouts.iter().map(curve).collect();
+    let run = |curves: &mut [Curve], loads: &[f64]| {
+        run_at(prepared, curves, (loads, scale), rounds, interrupt, progress)
+    };
+    run(&mut curves, loads)?;
+    let closer = closer_loads(layouts, &curves);
+    progress.expect(closer.len() * layouts.len() * rounds);
+    run(&mut curves, &closer)?;
     let classes: Vec<String> =
         prepared.workload.classes.iter().map(|class| class.name.clone()).collect();
     let crossovers = crossovers(layouts, &curves, &classes);
@@ -71,6 +52,48 @@ pub(super) fn sweep_at(
         curves,
         crossovers,
     })
+}
+
+/// Adds points at these loads to the curves.
+fn run_at(
+    prepared: &Prepared,
+    curves: &mut [Curve],
+    (loads, scale): (&[f64], Scale),
+    rounds: usize,
+    interrupt: &Interrupt,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let layouts = &prepared.workload.layouts;
+    let scales: Vec<(f64, f64)> =
+        loads.iter().filter_map(|load| Some((*load, scale.at(*load)?))).collect();
+    let before: Vec<Vec<Point>> =
+        curves.iter_mut().map(|curve| std::mem::take(&mut curve.points)).collect();
+    for curve in &mut *curves {
+        curve.points = scales.iter().map(|(load, _)| Point::new(*load)).collect();
+    }
+    'rounds: for round in 0..rounds {
+        for (place, (load, scale)) in scales.iter().enumerate() {
+            for index in in_turn(layouts.len(), round + place) {
+                let layout = &layouts[index];
+                progress.say(format!("{} at {:.0} %", layout.name, load * 100.0));
+                let turn = Turn { prepared, layout, round, scale: *scale, interrupt };
+                let Some(taken) = turn.take()? else { break 'rounds };
+                curves[index].points[place].turns.push(taken.outcome);
+                progress.step();
+            }
+        }
+    }
+    keep_complete(curves);
+    for (curve, before) in curves.iter_mut().zip(before) {
+        for point in &mut curve.points {
+            point.scores = point.turns.iter().map(|turn| score(prepared, turn)).collect();
+            point.latencies = latencies(prepared, &point.turns);
+        }
+        curve.points.extend(before);
+        curve.points.sort_by(|one, other| one.load.total_cmp(&other.load));
+        curve.highest_load = highest_load(curve);
+    }
+    Ok(())
 }
 
 /// Leaves out turns that not all layouts have taken, and loads without any: a layout whose turn an interruption has ended has not
@@ -88,31 +111,59 @@ fn keep_complete(curves: &mut [Curve]) {
     }
 }
 
-/// What the rates have to be multiplied by for each load. Loads that the classes that do not scale exceed are left out.
-///
-/// # Errors
-///
-/// Nothing says what is wanted, or there is no load that the rates can be changed to.
-pub(super) fn scales(prepared: &Prepared, loads: &[f64]) -> anyhow::Result<Vec<Scale>> {
-    let name = &prepared.workload.name;
-    let wanted = prepared.workload.classes.iter().any(|class| !class.objectives.is_empty());
-    ensure!(wanted, "{name} cannot be swept: no class says by `slo` what is wanted of it");
-    let (fixed, scaling) = (prepared.demand(false), prepared.demand(true));
-    ensure!(
-        scaling > 0.0,
-        "{name} cannot be swept: no class has a rate that may be changed (closed loops have none)"
-    );
-    let scales: Vec<Scale> = loads
-        .iter()
-        .map(|load| Scale { load: *load, by: (load - fixed) / scaling })
-        .filter(|scale| scale.by > 0.0)
+/// Loads at equal distances between the two around each load that the answer depends on: where SMP or an AMP layout begins to miss
+/// something.
+fn closer_loads(layouts: &[Layout], curves: &[Curve]) -> Vec<f64> {
+    let is_ours = |layout: &Layout| matches!(layout.executor, Executor::Smp | Executor::Amp(_));
+    let ours = layouts.iter().zip(curves).filter(|(layout, _)| is_ours(layout));
+    let mut loads: Vec<f64> = ours
+        .filter_map(|(_, curve)| around_highest_load(curve))
+        .flat_map(|(from, to)| {
+            let part = (to - from) / f64::from(CLOSER_LOOKS + 1);
+            (1..=CLOSER_LOOKS).map(move |look| from + part * f64::from(look))
+        })
         .collect();
-    ensure!(
-        !scales.is_empty(),
-        "{name} cannot be swept: the classes that keep their rate take {:.0} % of the capacity",
-        fixed * 100.0
-    );
-    Ok(scales)
+    loads.sort_by(f64::total_cmp);
+    loads.dedup();
+    loads
+}
+
+/// What is asked for at the rates that the workload declares, as parts of the capacity.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scale {
+    /// By classes that keep their rate.
+    fixed: f64,
+    /// By classes that do not.
+    scaling: f64,
+}
+
+impl Scale {
+    /// For these loads. Those that the classes that do not scale exceed are left out of a sweep.
+    ///
+    /// # Errors
+    ///
+    /// Nothing says what is wanted, or there is no load that the rates can be changed to.
+    pub(super) fn of(prepared: &Prepared, loads: &[f64]) -> anyhow::Result<Self> {
+        let name = &prepared.workload.name;
+        let wanted = prepared.workload.classes.iter().any(|class| !class.objectives.is_empty());
+        ensure!(wanted, "{name} cannot be swept: no class says by `slo` what is wanted of it");
+        let scale = Self { fixed: prepared.demand(false), scaling: prepared.demand(true) };
+        ensure!(
+            scale.scaling > 0.0,
+            "{name} cannot be swept: no class has a rate that may be changed (closed loops have none)"
+        );
+        ensure!(
+            loads.iter().any(|load| scale.at(*load).is_some()),
+            "{name} cannot be swept: the classes that keep their rate take {:.0} % of the capacity",
+            scale.fixed * 100.0
+        );
+        Ok(scale)
+    }
+
+    /// What the rates have to be multiplied by for this load; nothing where the classes that keep theirs exceed it.
+    fn at(self, load: f64) -> Option<f64> {
+        Some((load - self.fixed) / self.scaling).filter(|scale| *scale > 0.0)
+    }
 }
 
 /// By how much a turn meets the objectives: the largest of all that are wanted, as a part of its limit.
