@@ -13,7 +13,7 @@ const ENOUGH_ROUNDS: usize = 3;
 const WITHIN: f64 = 1.1;
 
 /// Nobody chooses an executor for a smaller difference than this, however the rounds agree.
-const NOTABLE: f64 = 1.02;
+pub(super) const NOTABLE: f64 = 1.02;
 
 /// Where the machine delays everybody more than either layout does, a difference up to so many times is none, however the rounds agree.
 const WITHIN_NOISE: f64 = 2.0;

@@ -3,7 +3,7 @@
 use super::{Holds, Row, not_shown, smps, strict_amps};
 use crate::compare::outcome::{Comparison, GoalFacts, LayoutOutcome};
 use crate::compare::report::Verdict;
-use crate::compare::verdict::pair::both;
+use crate::compare::verdict::pair::{NOTABLE, both};
 use crate::compare::verdict::words::{label, percent};
 use crate::rounds::Spread;
 
@@ -28,7 +28,8 @@ fn row(comparisons: &[Comparison]) -> Row<'_> {
             "no workload whose goal is throughput has run on both; unpredictable would show it";
         return not_shown(SUBJECT, text, &[MADE_FOR_IT]);
     };
-    let better = amps.iter().filter(|(_, ratio)| ratio.min > 1.0).count();
+    let is_better = |ratio: &Spread| ratio.min > 1.0 && ratio.median > NOTABLE;
+    let better = amps.iter().filter(|(_, ratio)| is_better(ratio)).count();
     let figures: Vec<_> = [*smp]
         .into_iter()
         .chain(amps.iter().map(|(layout, _)| *layout))

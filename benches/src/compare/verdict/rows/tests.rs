@@ -185,6 +185,13 @@ fn imbalance_that_is_none_is_not_borne_out() {
     assert!(row.text.starts_with("NOT BORNE OUT"), "{}", row.text);
     assert_eq!(row.winner, None);
     assert!(row.certainty.contains("than 0 of 1 AMP layout"), "{}", row.certainty);
+    // Nor is one that nobody would notice, however the rounds agree.
+    let mut hardly = unpredictable(&[SMP_THROUGHPUT, AMP_THROUGHPUT]);
+    for (layout, imbalance) in hardly.layouts.iter_mut().zip([1.0, 1.001]) {
+        layout.turns.iter_mut().for_each(|turn| turn.imbalance = imbalance);
+    }
+    let row = &rows(&[hardly])[3];
+    assert!(row.text.starts_with("NOT BORNE OUT: "), "{}", row.text);
     // A workload that is not about throughput says nothing about it.
     assert!(rows(&[realtime(&[SMP, AMP])])[3].text.starts_with("NOT SHOWN"));
 }
