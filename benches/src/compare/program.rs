@@ -42,14 +42,15 @@ pub(crate) struct Program<E> {
     live: AtomicUsize,
     /// The next request of each class's clients.
     numbers: Vec<AtomicU64>,
-    /// Takes tasks that there was no room for, and those that follow a refusal.
-    overflow: Sender<Overflow>,
+    /// For each class, takes its clients' tasks that there was no room for, and those that follow a refusal. One for each, so that no
+    /// class waits for another one's room.
+    overflow: Vec<Sender<Overflow>>,
 }
 
 /// For the thread that may wait for room where a worker must not.
 pub(crate) enum Overflow {
     /// A task to be spawned.
-    Task(Role, Box<dyn FnOnce() + Send>),
+    Task(Box<dyn FnOnce() + Send>),
     /// There is nothing more to come.
     End,
 }
@@ -107,7 +108,7 @@ impl<E: Spawn + Send + Sync + 'static> Program<E> {
         classes: Arc<Vec<RunningClass>>,
         (start, time): (Instant, Duration),
         seed: u64,
-        overflow: Sender<Overflow>,
+        overflow: Vec<Sender<Overflow>>,
     ) -> Arc<Self> {
         let numbers = classes.iter().map(|_| AtomicU64::new(0)).collect();
         Arc::new(Self {
@@ -166,7 +167,7 @@ impl<E: Spawn + Send + Sync + 'static> Program<E> {
     /// this call itself without end.
     fn send_after_refusal(self: &Arc<Self>, class: usize) {
         let task = self.request_of_client(class);
-        self.spawn_elsewhere(self.classes[class].role, move || task.run());
+        self.spawn_elsewhere(class, move || task.run());
     }
 
     fn request_of_client(self: &Arc<Self>, class: usize) -> Task<E> {
@@ -200,16 +201,17 @@ impl<E: Spawn + Send + Sync + 'static> Program<E> {
 
     /// As [`Program::spawn`], from threads that must not wait: another one does then.
     fn spawn_from_anywhere(&self, task: Task<E>) {
-        let role = self.classes[task.class].role;
+        let class = task.class;
+        let role = self.classes[class].role;
         match self.executor.try_spawn_in(role, move || task.run()) {
-            Err(TrySpawnError::Full(run)) => self.spawn_elsewhere(role, run),
+            Err(TrySpawnError::Full(run)) => self.spawn_elsewhere(class, run),
             taken_or_refused => drop(taken_or_refused),
         }
     }
 
     /// Has the thread spawn it that may wait for room.
-    fn spawn_elsewhere(&self, role: Role, run: impl FnOnce() + Send + 'static) {
-        drop(self.overflow.send(Overflow::Task(role, Box::new(run))));
+    fn spawn_elsewhere(&self, class: usize, run: impl FnOnce() + Send + 'static) {
+        drop(self.overflow[class].send(Overflow::Task(Box::new(run))));
     }
 }
 

@@ -148,6 +148,21 @@ fn a_closed_loop_keeps_its_clients_and_ends() {
 }
 
 #[test]
+fn clients_do_not_wait_for_room_that_others_need() {
+    within_a_minute(|| {
+        // What is left of `a` takes longer than the turn; its queue is full all the time.
+        let clients = || Some(Arrival::Closed { clients: 10 });
+        let classes = vec![class("a", clients(), 100 * MS), class("b", clients(), US)];
+        for (layout, taken) in take_all(workload(classes)) {
+            let class = &taken.outcome.classes[1];
+            if layout == "amp" {
+                assert_eq!((class.ended, class.refused), (class.offered, 0), "{class:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn clients_go_on_after_a_refusal() {
     within_a_minute(|| {
         // More than the role has room for, spawned by its only worker, which nobody could wait for.

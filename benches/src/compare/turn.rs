@@ -120,17 +120,22 @@ impl Turn<'_> {
     {
         let workload = &self.prepared.workload;
         let time = workload.time;
-        let (overflow, overflowing) = crossbeam_channel::unbounded();
         let classes = Arc::clone(&self.prepared.classes);
+        let (overflow, overflowing): (Vec<_>, Vec<_>) =
+            classes.iter().map(|_| crossbeam_channel::unbounded()).unzip();
         let start = Instant::now() + SETTLE;
         let program =
             Program::new(executor.clone(), classes, (start, time), workload.seed, overflow.clone());
         std::thread::scope(|scope| {
-            scope.spawn(move || {
-                while let Ok(Overflow::Task(role, task)) = overflowing.recv() {
-                    drop(executor.spawn_in(role, task));
-                }
-            });
+            for (class, _) in self.prepared.clients() {
+                let (executor, overflowing) = (executor.clone(), overflowing[class].clone());
+                let role = self.prepared.classes[class].role;
+                scope.spawn(move || {
+                    while let Ok(Overflow::Task(task)) = overflowing.recv() {
+                        drop(executor.spawn_in(role, task));
+                    }
+                });
+            }
             let feeders: Vec<ScopedJoinHandle<'_, anyhow::Result<Fed>>> = (0..)
                 .zip(instants)
                 .filter(|(_, instants)| !instants.is_empty())
@@ -163,8 +168,10 @@ impl Turn<'_> {
             let recorder = Arc::clone(program.recorder());
             let memory_growth_bytes = memory.growth_bytes().saturating_sub(recorder.bytes());
             end(&program);
-            // The thread may have gone only if it has panicked, which the scope will tell.
-            let _ = overflow.send(Overflow::End);
+            for overflow in overflow {
+                // Nobody receives where a class has no clients, or the thread has panicked, which the scope will tell.
+                let _ = overflow.send(Overflow::End);
+            }
             let fed = feeders.into_iter().map(|feeder| {
                 feeder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             });
