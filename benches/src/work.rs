@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// How many steps a calibration times at once, about 100 us.
 const STEPS: u64 = 100_000;
 
-/// Of so many calibrations the fastest counts: the others have been disturbed.
+/// How often a calibration does so.
 const TRIES: usize = 50;
 
 /// How fast this machine computes.
@@ -25,21 +25,40 @@ pub struct Work {
 }
 
 impl Speed {
-    /// Times the steps by the clock.
+    /// Times the steps by the clock. The fastest of all tries counts: the others have been disturbed.
     pub fn measure() -> Self {
-        let time = || {
-            let start = Instant::now();
-            Work { steps: STEPS }.compute();
-            start.elapsed()
-        };
-        let shortest = (0..TRIES).map(|_| time()).min().unwrap_or_default();
-        Self { steps_per_ns: STEPS as f64 / shortest.as_nanos().max(1) as f64 }
+        Self::of(tries().min().unwrap_or_default())
+    }
+
+    /// How fast each of so many threads computes while all do, in the middle of all tries: a core is slower where its neighbours are
+    /// busy, and where somebody else wants it.
+    pub fn measure_busy(threads: usize) -> Self {
+        let mut times: Vec<Duration> = std::thread::scope(|scope| {
+            let all: Vec<_> =
+                (0..threads).map(|_| scope.spawn(|| tries().collect::<Vec<_>>())).collect();
+            all.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        });
+        times.sort_unstable();
+        Self::of(times.get(times.len() / 2).copied().unwrap_or_default())
+    }
+
+    fn of(time: Duration) -> Self {
+        Self { steps_per_ns: STEPS as f64 / time.as_nanos().max(1) as f64 }
     }
 
     /// What takes `duration` where nothing disturbs it.
     pub fn work(self, duration: Duration) -> Work {
         Work { steps: (duration.as_nanos() as f64 * self.steps_per_ns).round() as u64 }
     }
+}
+
+/// How long the steps took, try by try.
+fn tries() -> impl Iterator<Item = Duration> {
+    (0..TRIES).map(|_| {
+        let start = Instant::now();
+        Work { steps: STEPS }.compute();
+        start.elapsed()
+    })
 }
 
 impl Work {

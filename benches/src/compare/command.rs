@@ -192,6 +192,7 @@ impl Run {
         writeln!(out, "{noise}")?;
         out.flush()?;
         let rounds = if args.quick { 1 } else { args.rounds };
+        let parallelism = hardware.parallelism;
         let report = Report {
             hardware,
             noise,
@@ -201,7 +202,7 @@ impl Run {
             sweeps: Vec::new(),
             verdicts: Vec::new(),
         };
-        Ok(Self { report, speed: Speed::measure(), interrupt })
+        Ok(Self { report, speed: Speed::measure_busy(parallelism), interrupt })
     }
 
     /// Says what follows, and writes the files that were asked for.

@@ -15,14 +15,14 @@ const LEAST: f64 = 1e-6;
 pub(super) fn highest_load(curve: &Curve) -> Option<f64> {
     let median =
         |point: &Point| Spread::of(point.scores.iter().copied()).map(|spread| spread.median);
-    let points = curve.points.iter().filter_map(|point| Some((point.load, median(point)?)));
+    let points = curve.points.iter().filter_map(|point| Some((point.took, median(point)?)));
     passes_limit(points.collect())
 }
 
-/// The loads next to the highest one, below and above it: in between it has been guessed.
+/// The loads that were asked for next to the highest one, below and above it: in between it has been guessed.
 pub(super) fn around_highest_load(curve: &Curve) -> Option<(f64, f64)> {
     let highest = curve.highest_load?;
-    let above = curve.points.iter().position(|point| point.load > highest)?;
+    let above = curve.points.iter().position(|point| point.took > highest)?;
     Some((curve.points.get(above.checked_sub(1)?)?.load, curve.points[above].load))
 }
 
@@ -40,14 +40,14 @@ pub(super) fn crossover(above: &Curve, below: &Curve, classes: &[String]) -> Opt
             Some((point, below.points.iter().find(|other| other.load == point.load)?))
         })
         .collect();
-    let between = pairs.iter().filter(|(point, _)| point.load > load && point.load <= until);
+    let between = pairs.iter().filter(|(point, _)| point.took > load && point.took <= until);
     Some(Crossover {
         above: above.layout.clone(),
         below: below.layout.clone(),
         load,
         range: (range.min, range.max),
         until,
-        cost_below: costs(pairs.iter().filter(|(point, _)| point.load <= load), classes),
+        cost_below: costs(pairs.iter().filter(|(point, _)| point.took <= load), classes),
         gain_above: median(between.filter_map(|(above, below)| {
             median(above.scores.iter().zip(&below.scores).map(|(a, b)| b.max(LEAST) / a.max(LEAST)))
         })),
@@ -58,7 +58,10 @@ pub(super) fn crossover(above: &Curve, below: &Curve, classes: &[String]) -> Opt
 fn by_round(curve: &Curve) -> impl Iterator<Item = f64> + '_ {
     let rounds = curve.points.iter().map(|point| point.scores.len()).min().unwrap_or(0);
     (0..rounds).map(|round| {
-        let points = curve.points.iter().map(|point| (point.load, point.scores[round]));
+        let points = curve.points.iter().map(|point| {
+            let slowdown = point.turns.get(round).map_or(1.0, |turn| turn.slowdown);
+            (point.load * slowdown, point.scores[round])
+        });
         passes_limit(points.collect()).unwrap_or(0.0)
     })
 }
@@ -86,8 +89,10 @@ fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     Spread::of(values).map(|spread| spread.median)
 }
 
-/// The load at which scores, by ascending load, pass 1.
-fn passes_limit(scores: Vec<(f64, f64)>) -> Option<f64> {
+/// The load at which scores pass 1.
+fn passes_limit(mut scores: Vec<(f64, f64)>) -> Option<f64> {
+    // The machine may have been slower at the smaller one of two loads.
+    scores.sort_by(|one, other| one.0.total_cmp(&other.0));
     let logarithms = scores.into_iter().map(|(load, score)| (load, score.max(LEAST).ln()));
     let curve = ascending(logarithms.collect());
     match curve.iter().position(|(_, value)| *value > 0.0) {
@@ -125,12 +130,14 @@ mod tests {
     fn curve(layout: &str, points: &[(f64, &[f64])]) -> Curve {
         let point = |(load, scores): &(f64, &[f64])| Point {
             load: *load,
+            took: *load,
             latencies: vec![(0, Percentile::P99, load * 1e8)],
             scores: scores.to_vec(),
             turns: Vec::new(),
         };
         let points = points.iter().map(point).collect();
-        let mut curve = Curve { layout: layout.to_owned(), points, highest_load: None };
+        let mut curve =
+            Curve { layout: layout.to_owned(), executor: "smp", points, highest_load: None };
         curve.highest_load = highest_load(&curve);
         curve
     }

@@ -104,6 +104,8 @@ pub struct TurnOutcome {
     pub imbalance: f64,
     /// How many threads the executor runs tasks on.
     pub worker_count: usize,
+    /// The time that tasks took by the time that they were calibrated to take: above 1 where the machine was slower, or took cores away.
+    pub slowdown: f64,
 }
 
 /// The requests and tasks of one class in one turn.

@@ -50,9 +50,12 @@ pub struct Sweep {
 pub struct Curve {
     /// The layout.
     pub layout: String,
+    /// `smp`, `amp`, `rayon` or `tokio`.
+    pub executor: &'static str,
     /// In ascending order of the load.
     pub points: Vec<Point>,
-    /// The highest load up to which all objectives are met; nothing if they are not met at the lowest one.
+    /// The highest load up to which all objectives are met, as the part of the capacity that it took; nothing if they are not met at the
+    /// lowest one.
     pub highest_load: Option<f64>,
 }
 
@@ -61,6 +64,8 @@ pub struct Curve {
 pub struct Point {
     /// The part of the capacity that is asked for.
     pub load: f64,
+    /// The part that this was at the speed that the machine had in these turns: the load times the median of their slowdowns.
+    pub took: f64,
     /// For each class with objectives, the first percentile that one is about, and its median over the rounds in nanoseconds.
     pub latencies: Vec<(usize, Percentile, f64)>,
     /// By how much the objectives are met, for each round: the largest of all, as a part of its limit. Up to 1 all are met.
@@ -76,7 +81,7 @@ pub struct Crossover {
     pub above: String,
     /// The layout that does up to here, and no further.
     pub below: String,
-    /// The load at which `below` no longer meets all that is wanted; 0 where it never does.
+    /// The load at which `below` no longer meets all that is wanted, as the part of the capacity that it took; 0 where it never does.
     pub load: f64,
     /// The range of that, by single rounds.
     pub range: (f64, f64),

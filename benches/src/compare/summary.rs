@@ -68,6 +68,7 @@ pub(super) fn summarise(turn: &Turn<'_>, seen: &Seen) -> anyhow::Result<(TurnOut
         imbalance: of_parts(busy.chain(std::iter::repeat_n(0.0, idle))),
         workers,
         worker_count: seen.worker_count,
+        slowdown: slowdown(turn, runs()),
     };
     Ok((outcome, spans(&threads)))
 }
@@ -132,6 +133,15 @@ fn of_worker(name: &str, runs: &[Run], window: Window, classes: usize) -> Worker
     }
     let utilisation = busy_ns as f64 / 1e9 / window.seconds();
     WorkerOutcome { name: name.to_owned(), utilisation, tasks_by_class }
+}
+
+/// The time that these took by that which tasks of their classes take on average.
+fn slowdown<'a>(turn: &Turn<'_>, runs: impl Iterator<Item = &'a Run>) -> f64 {
+    let (took_ns, calibrated_ns) = runs.fold((0.0, 0.0), |(took, calibrated), run| {
+        let mean_ns = turn.prepared.services[usize::from(run.class)].mean_ns;
+        (took + run.end_ns.saturating_sub(run.begin_ns) as f64, calibrated + mean_ns)
+    });
+    if calibrated_ns > 0.0 { took_ns / calibrated_ns } else { 1.0 }
 }
 
 /// The imbalance of parts of a time.

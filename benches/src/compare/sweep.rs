@@ -29,6 +29,7 @@ pub(super) fn sweep_at(
     let layouts = &prepared.workload.layouts;
     let curve = |layout: &Layout| Curve {
         layout: layout.name.clone(),
+        executor: layout.executor.name(),
         points: Vec::new(),
         highest_load: None,
     };
@@ -88,6 +89,8 @@ fn run_at(
         for point in &mut curve.points {
             point.scores = point.turns.iter().map(|turn| score(prepared, turn)).collect();
             point.latencies = latencies(prepared, &point.turns);
+            let slowdowns = point.turns.iter().map(|turn| turn.slowdown);
+            point.took = point.load * Spread::of(slowdowns).map_or(1.0, |spread| spread.median);
         }
         curve.points.extend(before);
         curve.points.sort_by(|one, other| one.load.total_cmp(&other.load));
@@ -239,7 +242,7 @@ fn full_load(prepared: &Prepared) -> String {
 
 impl Point {
     fn new(load: f64) -> Self {
-        Self { load, latencies: Vec::new(), scores: Vec::new(), turns: Vec::new() }
+        Self { load, took: load, latencies: Vec::new(), scores: Vec::new(), turns: Vec::new() }
     }
 }
 
@@ -255,8 +258,12 @@ mod tests {
         let made = realtime(&[("smp", "smp", None, &[1e6; 3])]);
         let turns = &made.layouts[0].turns;
         let point = |load, count| Point { turns: turns[..count].to_vec(), ..Point::new(load) };
-        let curve =
-            |layout: &str, points| Curve { layout: layout.to_owned(), points, highest_load: None };
+        let curve = |layout: &str, points| Curve {
+            layout: layout.to_owned(),
+            executor: "smp",
+            points,
+            highest_load: None,
+        };
         // Interrupted in the second round: at the first load after one layout, and in the first round at the last one.
         let mut curves = [
             curve("smp", vec![point(0.1, 2), point(0.2, 1), point(0.3, 0)]),
@@ -276,7 +283,11 @@ mod tests {
         let made = |name: &str, executor, highest| {
             let layout = Layout { name: name.to_owned(), executor };
             let points = vec![Point { scores: vec![0.5], ..Point::new(0.1) }];
-            (layout, Curve { layout: name.to_owned(), points, highest_load: Some(highest) })
+            let executor = layout.executor.name();
+            (
+                layout,
+                Curve { layout: name.to_owned(), executor, points, highest_load: Some(highest) },
+            )
         };
         let (layouts, curves): (Vec<_>, Vec<_>) = [
             made("rayon", Executor::Rayon, 0.1),

@@ -150,6 +150,7 @@ fn turn(layout: usize, round: usize, counts: [usize; 3], rng: &mut Pcg64Mcg) -> 
         workers: (0..2).map(|index| worker(index, rng)).collect(),
         imbalance: if layout == 1 { 1.95 } else { 1.01 * drift.max(1.0) },
         worker_count: 2,
+        slowdown: 1.0,
     }
 }
 
@@ -231,6 +232,7 @@ fn sweep(rng: &mut Pcg64Mcg) -> Sweep {
             }
             Point {
                 load,
+                took: load,
                 latencies: vec![(0, Percentile::P99, score * 200e3)],
                 scores: vec![score * 0.9, score, score * 1.15],
                 turns,
@@ -238,6 +240,7 @@ fn sweep(rng: &mut Pcg64Mcg) -> Sweep {
         };
         Curve {
             layout: LAYOUTS[layout].to_owned(),
+            executor: if amp { "amp" } else { "smp" },
             points: (1..=12).map(|step| point(step, rng)).collect(),
             highest_load: if amp { Some(1.0) } else { Some(0.5) },
         }

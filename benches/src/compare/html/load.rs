@@ -85,9 +85,9 @@ fn chart(sweep: &Sweep, lines: Vec<Line>, y: Axis, limits: Vec<Limit>) -> Option
 fn lines(sweep: &Sweep, figure: impl Fn(&Point) -> Option<Spread>) -> Vec<Line> {
     let line = |(layout, curve): (usize, &Curve)| {
         let points =
-            curve.points.iter().filter(|point| point.load.is_finite() && point.load >= 0.0);
+            curve.points.iter().filter(|point| point.took.is_finite() && point.took >= 0.0);
         let markers: Vec<(f64, Marker)> =
-            points.filter_map(|point| Some((point.load, figure(point)?.into()))).collect();
+            points.filter_map(|point| Some((point.took, figure(point)?.into()))).collect();
         let points = markers.iter().map(|(x, marker)| (*x, marker.median)).collect();
         Line { layout, points, markers }
     };

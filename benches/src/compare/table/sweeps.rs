@@ -19,7 +19,11 @@ pub fn write_sweep(out: &mut impl Write, sweep: &Sweep) -> io::Result<()> {
         "by how much what is wanted ({}) is met: the worst of it as a part of its limit, up to 1.00 all is met;",
         objectives.join(", ")
     )?;
-    writeln!(out, "medians over the rounds, ranges in brackets\n")?;
+    writeln!(
+        out,
+        "medians over the rounds, ranges in brackets. Loads are asked for at the speed of the calibration; up to which load"
+    )?;
+    writeln!(out, "all is met is said by the speed that the machine had in these turns\n")?;
     let mut columns = vec!["load"];
     columns.extend(curves.iter().map(|curve| curve.layout.as_str()));
     let mut lines = table(1, &columns);

@@ -136,12 +136,14 @@ fn verdicts_are_wrapped_and_commands_are_not() {
 fn a_sweep_has_a_line_for_each_load() {
     let point = |load, scores: &[f64]| Point {
         load,
+        took: load,
         latencies: Vec::new(),
         scores: scores.to_vec(),
         turns: Vec::new(),
     };
     let curve = |layout: &str, points, highest_load| Curve {
         layout: layout.to_owned(),
+        executor: if layout == "smp" { "smp" } else { "amp" },
         points,
         highest_load,
     };

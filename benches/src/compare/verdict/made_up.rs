@@ -69,6 +69,7 @@ pub(crate) fn turn(
         memory_growth_bytes: 1 << 20,
         imbalance: busy().fold(0.0, f64::max) / mean,
         worker_count: workers.len(),
+        slowdown: 1.0,
         workers,
     }
 }

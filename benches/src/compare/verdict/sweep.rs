@@ -8,11 +8,11 @@ const NOTABLE: f64 = 1.1;
 
 /// Says up to which load each layout meets all that is wanted, and from which load on an AMP layout is the better one.
 ///
-/// The winner is the layout with the highest such load, if that is at least a tenth above the one that all are compared with.
+/// The winner is the layout of ours with the highest such load, if that is at least a tenth above the best of our other executor. rayon
+/// and tokio are mentioned, and cannot win.
 pub fn of_sweep(sweep: &Sweep) -> Verdict {
     let mut curves: Vec<&Curve> =
         sweep.curves.iter().filter(|curve| !curve.points.is_empty()).collect();
-    let reference = curves.first().copied();
     curves.sort_by(|one, other| highest(other).total_cmp(&highest(one)));
     let text = match curves.is_empty() {
         true => "nothing was measured: no turn was completed".to_owned(),
@@ -21,8 +21,14 @@ pub fn of_sweep(sweep: &Sweep) -> Verdict {
             format!("{} is met: {}{}", objectives(sweep), enumerate(&loads), crossovers(sweep))
         }
     };
-    let winner = curves.first().zip(reference).and_then(|(best, reference)| {
-        (highest(best) > highest(reference) * NOTABLE).then(|| best.layout.clone())
+    let best = |executor: &str| curves.iter().find(|curve| curve.executor == executor);
+    let winner = best("smp").zip(best("amp")).and_then(|(smp, amp)| {
+        let is_better = |one, other| highest(one) > highest(other) * NOTABLE;
+        match (is_better(smp, amp), is_better(amp, smp)) {
+            (true, _) => Some(smp.layout.clone()),
+            (_, true) => Some(amp.layout.clone()),
+            _ => None,
+        }
     });
     Verdict {
         subject: format!("{} by load", sweep.workload),
@@ -45,7 +51,7 @@ fn objectives(sweep: &Sweep) -> String {
 }
 
 fn up_to(curve: &Curve) -> String {
-    let most = curve.points.last().map_or(0.0, |point| point.load);
+    let most = curve.points.last().map_or(0.0, |point| point.took);
     match curve.highest_load {
         None => format!("{} at no load", curve.layout),
         Some(load) if load >= most => format!("{} at all loads", curve.layout),
@@ -96,9 +102,15 @@ mod tests {
     use crate::compare::report::{Cost, Point};
 
     fn sweep(highest: [(&str, Option<f64>); 3], crossovers: Vec<Crossover>) -> Sweep {
-        let point = |load| Point { load, latencies: vec![], scores: vec![0.5], turns: vec![] };
+        let point =
+            |load| Point { load, took: load, latencies: vec![], scores: vec![0.5], turns: vec![] };
         let curve = |(layout, highest_load): (&str, Option<f64>)| Curve {
             layout: layout.to_owned(),
+            executor: match layout {
+                "smp" => "smp",
+                "tokio" => "tokio",
+                _ => "amp",
+            },
             points: vec![point(0.1), point(1.2)],
             highest_load,
         };
@@ -125,8 +137,10 @@ mod tests {
         assert!(verdict.text.contains("tokio at no load"), "{verdict:?}");
         let verdict = of([("smp", Some(0.5)), ("amp", Some(0.54)), ("tokio", None)]);
         assert_eq!(verdict.winner, None);
+        let verdict = of([("smp", Some(0.3)), ("amp", Some(0.31)), ("tokio", Some(1.1))]);
+        assert_eq!(verdict.winner, None, "tokio is mentioned, and cannot win");
         let verdict = of([("smp", Some(1.2)), ("amp", None), ("tokio", None)]);
-        assert_eq!(verdict.winner, None);
+        assert_eq!(verdict.winner.as_deref(), Some("smp"));
         assert!(verdict.text.contains("smp at all loads"), "{verdict:?}");
     }
 
