@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use executor_common::sync::Arc;
 use executor_common::sync::atomic::Ordering;
 use executor_common::{
-    JoinHandle, TrySpawnError, closure_task, expiring_closure_task, expiring_future_task,
-    local_future_task, reclaim_closure,
+    DomainId, JoinHandle, Runnable, TrySpawnError, closure_task, expiring_closure_task,
+    expiring_future_task, local_future_task, reclaim_closure,
 };
 
 use super::RoleState;
@@ -104,15 +104,9 @@ impl RoleState {
         let domain = this.domain_of(terms.lane);
         let tag = Route::Lane(terms.lane).tag();
         let admitted = this.channel.push_with(terms.lane, future, |future| {
-            let (task, handle) = match terms.deadline {
-                // SAFETY: only the role's workers run its tasks, and only they enter its domains, which they leave before
-                // they give up their share of the role. The future is `Send`.
-                None => unsafe { local_future_task(domain, future, this, tag) },
-                // SAFETY: as above.
-                Some(deadline) => unsafe {
-                    expiring_future_task(domain, deadline, future, this, tag)
-                },
-            };
+            // SAFETY: only the role's workers run its tasks, and only they enter its domains, which they leave before they give up
+            // their share of the role. The future is `Send`.
+            let (task, handle) = unsafe { future_task(this, domain, terms.deadline, future, tag) };
             (this.clock.queue(task), handle)
         });
         admitted.map_err(refused)
@@ -146,18 +140,12 @@ impl RoleState {
         let tag = Route::Local(worker).tag();
         let admitted = this.channel.push_with(terms.lane, make, |make| {
             let (future, domain) = (MadeThere::new(make), this.nobodys_domain);
-            let (task, handle) = match terms.deadline {
-                // SAFETY: the first entry goes into the lane. Whoever takes it out before the worker does drops it unrun: it is as
-                // `Send` as `make` then. The worker polls it, and all other entries, those of a yield included, go by the tag to the
-                // worker's queue of local futures, of which only the worker takes. No thread is in the domain, so that no handle runs
-                // it, and there is no second entry beside the first. The worker does not leave before the future has been dropped
-                // (`Worker::end_local_futures`), and keeps the role alive until then.
-                None => unsafe { local_future_task(domain, future, this, tag) },
-                // SAFETY: as above.
-                Some(deadline) => unsafe {
-                    expiring_future_task(domain, deadline, future, this, tag)
-                },
-            };
+            // SAFETY: the first entry goes into the lane. Whoever takes it out before the worker does drops it unrun: it is as
+            // `Send` as `make` then. The worker polls it, and all other entries, those of a yield included, go by the tag to the
+            // worker's queue of local futures, of which only the worker takes. No thread is in the domain, so that no handle runs
+            // it, and there is no second entry beside the first. The worker does not leave before the future has been dropped
+            // (`Worker::end_local_futures`), and keeps the role alive until then.
+            let (task, handle) = unsafe { future_task(this, domain, terms.deadline, future, tag) };
             (this.clock.queue(task), handle)
         });
         admitted.map_err(refused)
@@ -221,6 +209,30 @@ impl RoleState {
         })?;
         this.channel.call(worker);
         Ok(PeriodicHandle::new(task, periodic, Arc::clone(this), worker))
+    }
+}
+
+/// A future's task, with a deadline where there is one.
+///
+/// # Safety
+///
+/// As for [`local_future_task`].
+unsafe fn future_task<F>(
+    role: &Arc<RoleState>,
+    domain: DomainId,
+    deadline: Option<Instant>,
+    future: F,
+    tag: u32,
+) -> (Runnable, JoinHandle<F::Output>)
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    match deadline {
+        // SAFETY: the caller's promise is passed on.
+        None => unsafe { local_future_task(domain, future, role, tag) },
+        // SAFETY: as above; nothing more is asked for.
+        Some(deadline) => unsafe { expiring_future_task(domain, deadline, future, role, tag) },
     }
 }
 
