@@ -27,6 +27,7 @@ mod turns;
 pub use command::{Manner, RoundsArgs, run, save, write_machine};
 pub use depth::{DEPTHS, deeper};
 pub use figures::{Figures, Spread, Times};
+pub(crate) use measure::in_turn;
 pub use measure::{MAX_REPETITIONS, Plan, Turns, measure, on_a_thread, take_turns};
 pub use percentiles::Percentiles;
 pub(crate) use percentiles::new_histogram;

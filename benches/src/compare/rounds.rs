@@ -6,11 +6,7 @@ use super::prepared::Prepared;
 use super::progress::Progress;
 use super::turn::{Taken, Turn};
 use super::workload::{Executor, Layout};
-
-/// The order of a round: who begins changes from round to round.
-pub(super) fn in_turn(count: usize, round: usize) -> impl Iterator<Item = usize> {
-    (0..count).map(move |place| (place + round) % count)
-}
+use crate::rounds::in_turn;
 
 /// Runs one workload on all its layouts. An interruption ends it, with the rounds that all have completed.
 pub(super) fn compare(

@@ -9,10 +9,9 @@ use super::outcome::{ClassOutcome, TurnOutcome};
 use super::prepared::Prepared;
 use super::progress::Progress;
 use super::report::{Crossover, Curve, Point, Sweep};
-use super::rounds::in_turn;
 use super::turn::Turn;
 use super::workload::{Class, Executor, Layout, Percentile};
-use crate::rounds::Spread;
+use crate::rounds::{Spread, in_turn};
 
 /// A load at which a layout begins to miss something is between two of those that were asked for. So many more are tried there.
 const CLOSER_LOOKS: u32 = 3;

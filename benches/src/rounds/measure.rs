@@ -83,7 +83,7 @@ pub fn measure<K: Kind>(
         for row in &mut rows {
             let mut peers = plan.peers.clone();
             peers.retain(|peer| program.suits(*peer) && peer.can_have(row.workers));
-            for peer in in_turn(&peers, round) {
+            for peer in in_turn(peers.len(), round).map(|place| peers[place]) {
                 let workers = Workers { count: row.workers, pinned: plan.pinned };
                 let mut seconds =
                     on_a_thread(|| turn(&mut *prepared, peer, workers, runs, round, plan))?;
@@ -97,10 +97,9 @@ pub fn measure<K: Kind>(
     Ok(rows)
 }
 
-/// The order of a round: who begins changes from round to round.
-fn in_turn<K: Copy>(peers: &[K], round: usize) -> impl Iterator<Item = K> {
-    let first = round % peers.len().max(1);
-    peers[first..].iter().chain(&peers[..first]).copied()
+/// The order of a round of so many, by number: who begins changes from round to round.
+pub(crate) fn in_turn(count: usize, round: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |place| (place + round) % count)
 }
 
 /// What one peer gave, turn by turn.
@@ -124,9 +123,8 @@ pub fn take_turns<K: Kind, R: Send>(
 ) -> anyhow::Result<Vec<Turns<K, R>>> {
     let mut all: Vec<_> =
         peers.iter().map(|peer| Turns { peer: *peer, rounds: Vec::new() }).collect();
-    let places: Vec<_> = (0..peers.len()).collect();
     for round in 0..rounds {
-        for place in in_turn(&places, round) {
+        for place in in_turn(peers.len(), round) {
             let value = on_a_thread(|| turn(peers[place]))?;
             all[place].rounds.push(value);
         }
