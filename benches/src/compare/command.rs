@@ -112,9 +112,7 @@ pub fn compare(args: &CompareArgs, out: &mut impl Write) -> anyhow::Result<bool>
     drop(progress);
     run.finish(&args.run, out)?;
     if let Some(path) = &args.trace {
-        let mut file = create(path)?;
-        trace::write(&mut file, &run.report.comparisons)?;
-        file.flush().with_context(|| path.display().to_string())?;
+        write_file(path, |file| trace::write(file, &run.report.comparisons))?;
         writeln!(out, "trace          {} (open it at https://ui.perfetto.dev)", path.display())?;
     }
     Ok(true)
@@ -216,15 +214,11 @@ impl Run {
             writeln!(out, "\nINTERRUPTED    this is what there was by then")?;
         }
         if let Some(path) = &args.json {
-            let mut file = create(path)?;
-            serde_json::to_writer_pretty(&mut file, report)?;
-            file.flush().with_context(|| path.display().to_string())?;
+            write_file(path, |file| Ok(serde_json::to_writer_pretty(file, report)?))?;
             writeln!(out, "json           {}", path.display())?;
         }
         if let Some(path) = &args.html {
-            let mut file = create(path)?;
-            html::write(&mut file, report)?;
-            file.flush().with_context(|| path.display().to_string())?;
+            write_file(path, |file| html::write(file, report))?;
             writeln!(out, "report         {}", path.display())?;
         }
         Ok(())
@@ -287,8 +281,8 @@ fn list(names: &[String], out: &mut impl Write) -> anyhow::Result<()> {
         }
     }
     for name in names {
-        let builtin = BUILTIN.iter().find(|(known, _)| known == name);
-        let (_, text) = builtin.with_context(|| format!("there is no built-in workload {name}"))?;
+        let text = Workload::builtin(name);
+        let text = text.with_context(|| format!("there is no built-in workload {name}"))?;
         write!(out, "{text}")?;
     }
     Ok(())
@@ -303,7 +297,12 @@ fn can_be_written<'a>(paths: impl IntoIterator<Item = &'a Option<PathBuf>>) -> a
     Ok(())
 }
 
-fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
-    let file = File::create(path).with_context(|| path.display().to_string())?;
-    Ok(BufWriter::new(file))
+fn write_file(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let named = || path.display().to_string();
+    let mut file = BufWriter::new(File::create(path).with_context(named)?);
+    write(&mut file)?;
+    file.flush().with_context(named)
 }
