@@ -98,6 +98,7 @@ fn the_counter_counts() {
 }
 
 #[test]
+#[cfg_attr(unpooled, ignore = "cells are not kept")]
 fn a_small_task_allocates_nothing_after_the_first() {
     let domain = DomainId::unique();
     let closure = allocations(|| {
@@ -121,6 +122,7 @@ fn a_small_task_allocates_nothing_after_the_first() {
 const ROUND: usize = 1_000;
 
 #[test]
+#[cfg_attr(unpooled, ignore = "cells are not kept")]
 fn cells_come_back_from_the_thread_that_frees_them() {
     watched(|| {
         let domain = DomainId::unique();

@@ -56,6 +56,7 @@ fn allocations_per_task(mut round: impl FnMut()) -> f64 {
 }
 
 #[test]
+#[cfg_attr(unpooled, ignore = "cells are not kept")]
 fn no_allocation_per_task_and_nothing_left_behind() {
     watched(|| {
         let executor = pool(2);

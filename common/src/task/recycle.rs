@@ -27,7 +27,8 @@
 //! strange orders of freeing one time), and what the living threads' magazines hold, at most 80 KiB a thread over
 //! all classes. A thread that ends leaves its cells to the depot. The depot keeps what it has while the process lives.
 //!
-//! Cells of more than [`CLASSES`] lines, and models, use the global allocator alone.
+//! Cells of more than [`CLASSES`] lines use the global allocator alone; so do all in models, in interpreters, and under
+//! `cfg(unpooled)`, which `.ci/sanitize` sets.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -61,8 +62,13 @@ impl Class {
     /// None where the global allocator serves.
     const fn of(layout: Layout) -> Option<Self> {
         let lines = layout.size().div_ceil(LINE);
-        // Interpreters and models find more mistakes where each cell is memory of its own.
-        if LOOM || cfg!(miri) || lines == 0 || lines > CLASSES || layout.align() > ALIGN {
+        // Interpreters, models and sanitizers find more mistakes where each cell is memory of its own.
+        if LOOM
+            || cfg!(any(miri, unpooled))
+            || lines == 0
+            || lines > CLASSES
+            || layout.align() > ALIGN
+        {
             return None;
         }
         Some(Self(lines - 1))
@@ -343,7 +349,7 @@ impl Depot {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(loom), not(unpooled)))]
 mod tests {
     use super::*;
     use std::mem::MaybeUninit;
