@@ -83,7 +83,5 @@ pub use id::{DomainId, TaskId};
 pub use join::JoinHandle;
 pub use registry::TaskRegistry;
 pub use runnable::{RunOutcome, Runnable};
-pub(crate) use running::find_running_here;
-pub use running::{
-    current_domain, current_task, enter_domain, enter_own_domain, set_in_place_counter,
-};
+pub(crate) use running::{current_domain, find_running_here};
+pub use running::{current_task, enter_domain, enter_own_domain, set_in_place_counter};

@@ -46,6 +46,14 @@ impl fmt::Display for TaskId {
 /// A set of threads that may run the same tasks: one SMP pool, or the workers of one AMP role.
 ///
 /// A thread that waits for a task may run it in place exactly if both belong to the same domain.
+///
+/// Only who knows a domain can enter a thread into it ([`enter_domain`](crate::enter_domain)), and an executor promises that its own
+/// threads alone do ([`future_task`](crate::future_task)). So it keeps the id to itself, and no function tells a task where it
+/// runs:
+///
+/// ```compile_fail,E0432
+/// use executor_common::current_domain;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DomainId(u64);
 

@@ -85,8 +85,9 @@ pub fn current_task() -> Option<TaskId> {
     find_running_here(|_| true)
 }
 
-/// The domain that the calling thread belongs to; [`DomainId::NONE`] outside of executors.
-pub fn current_domain() -> DomainId {
+/// The domain that the calling thread belongs to; [`DomainId::NONE`] outside of executors. Not for tasks to see: see
+/// [`DomainId`].
+pub(crate) fn current_domain() -> DomainId {
     DOMAIN.try_with(Cell::get).unwrap_or(DomainId::NONE)
 }
 
