@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use executor_common::panic::AbortOnUnwind;
 use executor_common::{Priority, scoped_closure_task};
 
 use crate::SmpExecutor;
@@ -46,11 +47,15 @@ impl SmpExecutor {
             let Some(f) = slot.take() else { unreachable!("the task runs once") };
             f()
         };
+        // From here until the task is done this frame must not be left; the thread's blocker is foreign code.
+        let frame = AbortOnUnwind::new();
         // SAFETY: this frame is not left before the handle has reported completion: `join` below waits for
-        // that, and between here and there nothing unwinds.
+        // that, and if anything unwinds between here and there, the process ends.
         let (task, handle) = unsafe { scoped_closure_task(self.shared().domain, work) };
         self.shared().submit(Priority::Normal, task);
-        match handle.join() {
+        let result = handle.join();
+        frame.disarm();
+        match result {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(payload) => std::panic::resume_unwind(payload),
