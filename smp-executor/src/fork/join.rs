@@ -183,20 +183,28 @@ where
 #[cold]
 #[inline(never)]
 fn after_put(place: Place) -> bool {
-    context::with_worker(|worker| match worker {
+    // The job's frame is the caller's, and others may have learnt of it.
+    let frame = AbortOnUnwind::new();
+    let stays = context::with_worker(|worker| match worker {
         Some(worker) => worker.forks.after_put(worker, place),
         None => {
             stack::take_off(place);
             false
         }
-    })
+    });
+    frame.disarm();
+    stays
 }
 
 /// The take-back's slow path. False if somebody else has the job.
 #[cold]
 #[inline(never)]
 fn take_off_slowly(place: Place, job: JobRef) -> bool {
-    on_worker(|worker| worker.forks.reclaim(worker, place, job))
+    // As in `after_put`. Besides, another one's frame would be run twice if `reclaim` found its jobs out of order.
+    let frame = AbortOnUnwind::new();
+    let is_mine = on_worker(|worker| worker.forks.reclaim(worker, place, job));
+    frame.disarm();
+    is_mine
 }
 
 /// Waits for a job that was stolen; goes on with its panic. `None` if it came back unrun.

@@ -2,7 +2,6 @@
 
 use std::mem;
 
-use executor_common::panic::AbortOnUnwind;
 use executor_common::sync::MutexGuard;
 use executor_common::{Parker, Unparker};
 
@@ -53,7 +52,7 @@ impl Forks {
     }
 
     /// Takes the youngest job, at `place`, which the fast path found to be shared, or asked for. False if somebody else
-    /// has it.
+    /// has it. The caller sees to it that a panic ends the process.
     pub(super) fn reclaim(&self, worker: &Worker, place: Place, job: JobRef) -> bool {
         let private = &worker.remote().private;
         let mut reach = private.hear();
@@ -69,10 +68,7 @@ impl Forks {
         drop(reach);
         match self.jobs.pop() {
             Some(youngest) => {
-                // Another one's frame would be run twice, and this one's be left while it is published.
-                let frame = AbortOnUnwind::new();
                 assert!(youngest == job, "jobs are taken back in reverse order");
-                frame.disarm();
                 true
             }
             // All that is shared is older than what is private, so nothing is left of either.
