@@ -22,6 +22,7 @@ use crate::plan::{RoleConfig, RolePlan};
 use crate::shared::Shared;
 use crate::stall::StallWatch;
 use crate::state::StateMakers;
+#[cfg(loom)]
 use crate::worker::model::{ModelAmp, ModelWorker, model_of};
 use crate::worker::{Hooks, StartReport, StartReports, Worker};
 use assemble::assemble;
@@ -248,6 +249,7 @@ impl AmpBuilder {
     }
 
     /// As [`AmpBuilder::build`], without the threads: models have their own.
+    #[cfg(loom)]
     #[doc(hidden)]
     pub fn model(mut self) -> Result<(ModelAmp, Vec<ModelWorker>), BuildError> {
         let plan = RolePlan::new(std::mem::take(&mut self.roles))?;

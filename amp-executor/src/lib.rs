@@ -142,5 +142,7 @@ pub mod model {
     pub use crate::channel::{
         Channel, Lane, LaneId, Origin, PushError, Ring, Sleepers, Source, Turns, Woken,
     };
+    // A worker that moves between threads breaks the promises that its local futures rely on.
+    #[cfg(loom)]
     pub use crate::worker::model::{ModelAmp, ModelWorker};
 }

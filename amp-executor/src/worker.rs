@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod hooks;
+#[cfg(loom)]
 pub(crate) mod model;
 mod rest;
 
