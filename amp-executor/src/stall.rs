@@ -10,6 +10,7 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
+use executor_common::panic::contained;
 use executor_common::sync::{Arc, Counter, thread};
 use executor_common::{Parker, Role, TaskId, Unparker};
 
@@ -114,6 +115,9 @@ impl StallWatch {
         let thread = builder.spawn(move || {
             WATCH.with(|watch| watch.set(Arc::as_ptr(&own_identity)));
             watch(limit, &workers, hook.as_ref(), &parker);
+            // What the hook owns is foreign code, and so is what the hook for panics owns, which goes with the roles.
+            contained(|| drop(hook));
+            contained(|| drop(workers));
         })?;
         Ok(Self { end, identity, thread: Some(thread) })
     }

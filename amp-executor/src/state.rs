@@ -4,10 +4,12 @@ use std::any::{Any, TypeId};
 use std::cell::RefCell;
 use std::fmt;
 
+use executor_common::panic::contained;
+
 /// Makes a value on a worker; it is told the worker's core.
 type Make = std::sync::Arc<dyn Fn(usize) -> Box<dyn Any> + Send + Sync>;
 
-/// How the values of one role's workers are made.
+/// How the values of one role's workers are made. The makers are foreign code, and so is what they own.
 #[derive(Clone, Default)]
 pub(crate) struct StateMakers(Vec<(TypeId, Make)>);
 
@@ -20,6 +22,14 @@ impl StateMakers {
 
     pub(crate) fn types(&self) -> Vec<TypeId> {
         self.0.iter().map(|(of, _)| *of).collect()
+    }
+}
+
+impl Drop for StateMakers {
+    fn drop(&mut self) {
+        for (_, make) in self.0.drain(..) {
+            contained(|| drop(make));
+        }
     }
 }
 
@@ -49,8 +59,10 @@ pub(crate) fn make(makers: &StateMakers, core: usize) {
 
 /// Drops the calling worker's values, in the order in which they were made.
 pub(crate) fn drop_all() {
-    let states = STATES.with(RefCell::take);
-    executor_common::panic::contained(|| drop(states));
+    // One by one: two panics in one drop would end the process.
+    for slot in STATES.with(RefCell::take) {
+        contained(|| drop(slot));
+    }
 }
 
 /// Takes a value out of its slot and puts it back at the end, also while unwinding.

@@ -6,11 +6,12 @@ mod hooks;
 pub(crate) mod model;
 mod rest;
 
+use std::any::Any;
 use std::mem;
 use std::time::Duration;
 
 use executor_common::cpu::CpuControl;
-use executor_common::panic::{caught, payload_text};
+use executor_common::panic::{caught, contained, discard, payload_text};
 use executor_common::sync::{Arc, Condvar, Mutex};
 use executor_common::{DomainId, Parker, enter_domain, enter_own_domain, set_in_place_counter};
 
@@ -109,13 +110,11 @@ impl Worker {
             place: self.place,
             number: self.number,
         }));
-        let state_panic = caught(|| state::make(&self.states, self.core))
-            .err()
-            .map(|payload| payload_text(&*payload).to_owned());
+        let state_panic = caught(|| state::make(&self.states, self.core)).err().map(message_of);
         self.hooks.thread_starts(&placement);
         reports.report(StartReport { placement: placement.clone(), state_panic });
         while let Err(payload) = caught(|| self.work(&mut watch)) {
-            self.note_restart(payload_text(&*payload).to_owned());
+            self.note_restart(message_of(payload));
         }
         self.end_local_futures();
         self.hooks.thread_stops(&placement);
@@ -126,6 +125,8 @@ impl Worker {
         enter_own_domain(DomainId::NONE);
         become_worker(None);
         self.role.leave(self.state());
+        // What the hook for panics owns goes with the role, which may be here.
+        contained(|| drop(self));
     }
 
     /// Pins the thread, and reads back what came of it.
@@ -204,4 +205,11 @@ impl Worker {
             }
         }
     }
+}
+
+/// What a panic said. Its payload is foreign code's, and goes here.
+fn message_of(payload: Box<dyn Any + Send>) -> String {
+    let message = payload_text(&*payload).to_owned();
+    discard(payload);
+    message
 }

@@ -12,7 +12,7 @@ use crate::placement::WorkerPlacement;
 /// and nothing is published through its count.
 pub(crate) type ThreadHook = std::sync::Arc<dyn Fn(&WorkerPlacement) + Send + Sync>;
 
-/// Foreign code: its panics end here.
+/// Foreign code: its panics end here, also those of what it owns.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(crate) on_panic: Option<PanicHook>,
@@ -32,6 +32,16 @@ impl Hooks {
 
     pub(crate) fn report(&self, event: &Event) {
         report(self.on_event.as_ref(), event);
+    }
+}
+
+impl Drop for Hooks {
+    fn drop(&mut self) {
+        // One by one: two panics in one drop would end the process.
+        contained(|| drop(self.on_panic.take()));
+        contained(|| drop(self.on_event.take()));
+        contained(|| drop(self.on_thread_start.take()));
+        contained(|| drop(self.on_thread_stop.take()));
     }
 }
 
