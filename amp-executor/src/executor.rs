@@ -56,8 +56,12 @@ pub(crate) struct WorkerThread {
 }
 
 impl WorkerThread {
-    /// Waits for the thread. No panic gets out of a worker, so there is none to pass on.
+    /// Waits for the thread, unless it is the calling one, whose own destructors have the executor's last share. No panic gets
+    /// out of a worker, so there is none to pass on.
     pub(crate) fn join(self) {
+        if self.thread.thread().id() == thread::current().id() {
+            return;
+        }
         let ended = self.thread.join();
         debug_assert!(ended.is_ok(), "a worker panicked");
     }

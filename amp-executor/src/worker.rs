@@ -119,12 +119,13 @@ impl Worker {
         self.end_local_futures();
         self.hooks.thread_stops(&placement);
         state::drop_all();
+        // As a worker: a destructor of what is cancelled there may end the executor, which must not wait for this thread.
+        self.role.leave(self.state());
         // What the thread's own destructors join they must not run in place: the role may be gone by then.
         set_in_place_counter(None);
         enter_domain(DomainId::NONE, None);
         enter_own_domain(DomainId::NONE);
         become_worker(None);
-        self.role.leave(self.state());
         // What the hook for panics owns goes with the role, which may be here.
         contained(|| drop(self));
     }

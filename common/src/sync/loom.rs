@@ -70,7 +70,7 @@ pub fn guarded<G, R>(guard: G, f: impl FnOnce() -> R) -> R {
 
 /// Threads.
 pub mod thread {
-    pub use loom::thread::{Builder, JoinHandle, spawn, yield_now};
+    pub use loom::thread::{Builder, JoinHandle, current, spawn, yield_now};
 }
 
 /// `parking_lot::Mutex`'s interface over loom's mutex.

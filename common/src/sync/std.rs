@@ -44,7 +44,7 @@ pub fn guarded<G, R>(guard: G, f: impl FnOnce() -> R) -> R {
 
 /// Threads.
 pub mod thread {
-    pub use std::thread::{Builder, JoinHandle, spawn, yield_now};
+    pub use std::thread::{Builder, JoinHandle, current, spawn, yield_now};
 }
 
 /// `std::cell::UnsafeCell` with loom's interface: access happens inside a closure, so that a model can
