@@ -6,6 +6,7 @@
 
 mod config;
 mod error;
+mod excerpt;
 mod lending;
 mod parse;
 mod spin_window;
@@ -21,6 +22,7 @@ use executor_common::Role;
 
 pub use config::RoleConfig;
 pub use error::{PlanError, RoleListError};
+pub(crate) use excerpt::Shortened;
 pub use suggest::{Machine, RoleRequest, SuggestError, Suggestion};
 #[cfg(feature = "config")]
 pub use toml::{TomlError, TomlFileError};
@@ -88,7 +90,23 @@ impl RolePlan {
     ///
     /// [`PlanError`] names the culprit.
     pub fn new(roles: impl IntoIterator<Item = RoleConfig>) -> Result<Self, PlanError> {
-        let roles: Vec<_> = roles.into_iter().collect();
+        Self::checked(roles.into_iter().map(Ok))
+    }
+
+    /// Checks `roles`, of which it takes no more than can make a plan.
+    fn checked(
+        all: impl IntoIterator<Item = Result<RoleConfig, PlanError>>,
+    ) -> Result<Self, PlanError> {
+        let (mut roles, mut workers) = (Vec::new(), 0);
+        for config in all {
+            let config = config?;
+            workers += config.core_set().len();
+            // Each role is compared with each other below: a number of them without a bound would take its square.
+            if workers.max(roles.len()) > MAX_WORKERS {
+                return Err(PlanError::TooManyWorkers { workers: workers.max(roles.len()) });
+            }
+            roles.push(config);
+        }
         if roles.is_empty() {
             return Err(PlanError::NoRoles);
         }
@@ -99,10 +117,6 @@ impl RolePlan {
             }
         }
         lending::check(&roles)?;
-        let workers = roles.iter().map(|config| config.core_set().len()).sum();
-        if workers > MAX_WORKERS {
-            return Err(PlanError::TooManyWorkers { workers });
-        }
         Ok(Self { roles })
     }
 
@@ -113,7 +127,7 @@ impl RolePlan {
     /// [`PlanError::Malformed`] carries the position of a mistake in the syntax; the other errors are those of
     /// [`RolePlan::new`].
     pub fn parse(list: &str) -> Result<Self, PlanError> {
-        Self::new(parse::role_list(list)?)
+        Self::checked(parse::role_list(list).map(|config| Ok(config?)))
     }
 
     /// Reads the role list in the environment variable `AMP_ROLES`. `None` where it is not set.

@@ -5,7 +5,7 @@ use std::io;
 use executor_common::Role;
 use executor_common::cpu::CpuSet;
 
-use crate::plan::PlanError;
+use crate::plan::{PlanError, Shortened};
 
 /// Why no executor was built. All threads that had been started by then have ended.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub enum BuildError {
         reason: String,
     },
     /// Something refers to a role that is not declared.
-    #[error("there is no role \"{role}\" for {what}")]
+    #[error("there is no role \"{}\" for {what}", Shortened(role.name()))]
     NoSuchRole {
         /// The role.
         role: Role,

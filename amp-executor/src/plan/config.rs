@@ -1,5 +1,6 @@
 //! One role's declaration.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -181,11 +182,12 @@ impl RoleConfig {
         if self.spin_window > MAX_SPIN_WINDOW {
             return Err(PlanError::SpinWindowTooLong { role, window: self.spin_window });
         }
-        for (index, &to) in self.lends_to.iter().enumerate() {
+        let mut helped = HashSet::new();
+        for &to in &self.lends_to {
             if to == role {
                 return Err(PlanError::LendsToItself { role });
             }
-            if self.lends_to[..index].contains(&to) {
+            if !helped.insert(to) {
                 return Err(PlanError::LendsTwice { role, to });
             }
         }

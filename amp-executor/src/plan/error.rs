@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use executor_common::Role;
 
+use super::excerpt::{Marked, Shortened};
 use super::{ENV_VARIABLE, MAX_CAPACITY, MAX_ROLE_NAME, MAX_SPIN_WINDOW, MAX_WORKERS};
 use crate::sched::MAX_FIFO_PRIORITY;
 
@@ -24,7 +25,7 @@ pub enum PlanError {
     /// A name that could not be written in a role list.
     #[error(
         "\"{name}\" is no role name: 1 to {MAX_ROLE_NAME} ASCII letters, digits, '_', '-' or '.'",
-        name = role.name().escape_debug()
+        name = Shortened(role.name()).to_string().escape_debug()
     )]
     InvalidRoleName {
         /// The role.
@@ -110,7 +111,7 @@ pub enum PlanError {
         window: Duration,
     },
     /// A role lends to one that is not in the plan.
-    #[error("role \"{role}\" lends to role \"{to}\", which is not declared")]
+    #[error("role \"{role}\" lends to role \"{}\", which is not declared", Shortened(to.name()))]
     LendsToUnknown {
         /// The role that lends.
         role: Role,
@@ -124,7 +125,7 @@ pub enum PlanError {
         role: Role,
     },
     /// A role lends to another one twice.
-    #[error("role \"{role}\" lends to role \"{to}\" twice")]
+    #[error("role \"{role}\" lends to role \"{}\" twice", Shortened(to.name()))]
     LendsTwice {
         /// The role that lends.
         role: Role,
@@ -139,18 +140,32 @@ pub enum PlanError {
     },
 }
 
+/// How many roles of a long circle are named at either end.
+const CIRCLE_ENDS: usize = 5;
+
 struct Circle<'a>(&'a [Role]);
 
 impl fmt::Display for Circle<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, role) in self.0.iter().enumerate() {
-            write!(f, "{}\"{role}\"", if index == 0 { "" } else { " to " })?;
+        let (first, last) = match self.0 {
+            long if long.len() > 2 * CIRCLE_ENDS => {
+                (&long[..CIRCLE_ENDS], &long[long.len() - CIRCLE_ENDS..])
+            }
+            short => (short, &[][..]),
+        };
+        let mut separator = "";
+        for role in first {
+            write!(f, "{separator}\"{role}\"")?;
+            separator = " to ";
         }
-        Ok(())
+        if !last.is_empty() {
+            write!(f, " to {} more", self.0.len() - 2 * CIRCLE_ENDS)?;
+        }
+        last.iter().try_for_each(|role| write!(f, " to \"{role}\""))
     }
 }
 
-/// Where and why a role list is malformed. Its text shows the list with a mark below the place.
+/// Where and why a role list is malformed. Its text shows the list, or the part of a long one, with a mark below the place.
 ///
 /// # Examples
 ///
@@ -191,15 +206,8 @@ impl RoleListError {
 
 impl fmt::Display for RoleListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Line breaks and tabs would move the mark.
-        let shown: String =
-            self.list.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let column = self.list[..self.position].chars().count();
-        write!(
-            f,
-            "malformed role list at byte {}: {}\n  {shown}\n  {:column$}^",
-            self.position, self.reason, ""
-        )
+        let marked = Marked { line: &self.list, at: self.position, length: 1 };
+        write!(f, "malformed role list at byte {}: {}\n{marked}", self.position, self.reason)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What can be wrong with who lends to whom.
 
+use std::collections::HashMap;
+
 use executor_common::Role;
 
 use super::config::RoleConfig;
@@ -7,13 +9,15 @@ use super::error::PlanError;
 
 /// Checks that all who are lent to exist, and that lending goes one way. The roles are distinct and none lends to itself.
 pub(super) fn check(roles: &[RoleConfig]) -> Result<(), PlanError> {
-    let mut walk = Walk { roles, path: Vec::new(), done: vec![false; roles.len()] };
+    let places = roles.iter().map(RoleConfig::role).zip(0..).collect();
+    let mut walk = Walk { roles, places, path: Vec::new(), done: vec![false; roles.len()] };
     (0..roles.len()).try_for_each(|index| walk.visit(index))
 }
 
 /// A walk along the lending, depth first.
 struct Walk<'a> {
     roles: &'a [RoleConfig],
+    places: HashMap<Role, usize>,
     /// From where the walk began to where it is.
     path: Vec<usize>,
     /// From here nothing leads into a circle.
@@ -33,17 +37,13 @@ impl Walk<'_> {
         self.path.push(index);
         let config = &self.roles[index];
         for &to in config.lends_to() {
-            let next = self.find(to);
+            let next = self.places.get(&to).copied();
             let unknown = PlanError::LendsToUnknown { role: config.role(), to };
             self.visit(next.ok_or(unknown)?)?;
         }
         self.path.pop();
         self.done[index] = true;
         Ok(())
-    }
-
-    fn find(&self, role: Role) -> Option<usize> {
-        self.roles.iter().position(|config| config.role() == role)
     }
 }
 

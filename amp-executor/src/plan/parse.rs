@@ -10,15 +10,13 @@ use super::error::RoleListError;
 use super::spin_window::Window;
 
 /// Reads `role=cores attributes;role=cores attributes`.
-pub(super) fn role_list(list: &str) -> Result<Vec<RoleConfig>, RoleListError> {
+pub(super) fn role_list(list: &str) -> impl Iterator<Item = Result<RoleConfig, RoleListError>> {
     let mut start = 0;
-    list.split(';')
-        .map(|entry| {
-            let here = start;
-            start += entry.len() + 1;
-            Entry { list, start: here, text: entry }.read()
-        })
-        .collect()
+    list.split(';').map(move |entry| {
+        let here = start;
+        start += entry.len() + 1;
+        Entry { list, start: here, text: entry }.read()
+    })
 }
 
 /// One entry, and where it stands in the list.
@@ -128,6 +126,10 @@ mod tests {
     use crate::idle::IdlePolicy;
     use crate::sched::SchedClass;
     use std::time::Duration;
+
+    fn role_list(list: &str) -> Result<Vec<RoleConfig>, RoleListError> {
+        super::role_list(list).collect()
+    }
 
     #[test]
     fn attributes_and_white_space() {

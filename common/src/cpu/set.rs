@@ -102,7 +102,8 @@ impl FromStr for CpuSet {
     /// Numbers and ranges, separated by commas; `first-last:stride` takes every stride-th. White space around
     /// the items is ignored.
     fn from_str(list: &str) -> Result<Self, ParseCpuSetError> {
-        let mut set = Self::new();
+        // Ranges may overlap as often as they like: what is named is noted first, which is cheap.
+        let mut named = vec![false; Self::MAX_CPU + 1];
         let mut offset = 0;
         for item in list.split(',') {
             let start = offset + (item.len() - item.trim_start().len());
@@ -150,9 +151,9 @@ impl FromStr for CpuSet {
                     stride => stride,
                 },
             };
-            set.extend((first..=last).step_by(stride));
+            named[first..=last].iter_mut().step_by(stride).for_each(|is_named| *is_named = true);
         }
-        Ok(set)
+        Ok((0..=Self::MAX_CPU).filter(|cpu| named[*cpu]).collect())
     }
 }
 

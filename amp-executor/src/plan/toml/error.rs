@@ -6,8 +6,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::plan::PlanError;
+use crate::plan::excerpt::{Marked, Shortened};
 
-/// Where and why a text is no plan. Its Display shows the line with the offending part marked.
+/// Where and why a text is no plan. Its Display shows the line, or the part of a long one, with the offending part marked.
 ///
 /// # Examples
 ///
@@ -48,6 +49,8 @@ struct Place {
     line: usize,
     /// In characters, from 1.
     column: usize,
+    /// The same in bytes, from 0.
+    at: usize,
     /// In characters, at least 1.
     length: usize,
     /// The whole line.
@@ -63,8 +66,8 @@ impl TomlError {
         reason: &str,
     ) -> Self {
         let reason = match &role {
-            Some(role) => format!("role \"{role}\": {reason}"),
-            None => reason.to_owned(),
+            Some(role) => format!("role \"{}\": {}", Shortened(role), Shortened(reason)),
+            None => Shortened(reason).to_string(),
         };
         let place = span.map(|span| Place::of(text, span));
         Self(Box::new(Mistake { reason, role, place, plan: None }))
@@ -117,6 +120,7 @@ impl Place {
         Self {
             line: text[..from].matches('\n').count() + 1,
             column: text[from..start].chars().count() + 1,
+            at: start - from,
             length: text[start..end.min(to)].chars().count().max(1),
             text: text[from..to].to_owned(),
         }
@@ -125,13 +129,11 @@ impl Place {
 
 impl fmt::Display for TomlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(Place { line, column, length, text }) = &self.0.place else {
+        let Some(Place { line, column, at, length, text }) = &self.0.place else {
             return f.write_str(&self.0.reason);
         };
-        // Tabs would move the mark.
-        let shown: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        writeln!(f, "line {line}, column {column}: {}", self.0.reason)?;
-        write!(f, "  {}\n  {:indent$}{:^<length$}", shown.trim_end(), "", "", indent = column - 1)
+        let marked = Marked { line: text, at: *at, length: *length };
+        write!(f, "line {line}, column {column}: {}\n{marked}", self.0.reason)
     }
 }
 

@@ -9,14 +9,14 @@ use std::str::FromStr;
 use executor_common::Role;
 use executor_common::cpu::CpuSet;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{TomlError, TomlFileError};
 use crate::idle::IdlePolicy;
 use crate::plan::spin_window::Window;
-use crate::plan::{PlanError, RoleConfig, RolePlan};
+use crate::plan::{MAX_WORKERS, PlanError, RoleConfig, RolePlan};
 use crate::sched::SchedClass;
 
 impl RolePlan {
@@ -99,7 +99,7 @@ impl RolePlan {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "entries")]
     role: Vec<Entry>,
 }
 
@@ -139,6 +139,32 @@ impl Entry {
         let helped = self.lend_to.iter().flat_map(Spanned::get_ref);
         helped.fold(config, |config, name| config.lend_to(Role::intern(name)))
     }
+}
+
+/// Reads no more of the roles than [`RolePlan::new`] needs to see that there are too many.
+fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+    struct Entries;
+
+    impl<'de> Visitor<'de> for Entries {
+        type Value = Vec<Entry>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array of roles")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Vec<Entry>, A::Error> {
+            let (mut entries, mut workers) = (Vec::new(), 0);
+            while workers.max(entries.len()) <= MAX_WORKERS {
+                let Some(entry) = array.next_element::<Entry>()? else { return Ok(entries) };
+                workers += entry.cores.get_ref().0.len();
+                entries.push(entry);
+            }
+            while array.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(entries)
+        }
+    }
+
+    deserializer.deserialize_seq(Entries)
 }
 
 /// A list as text, or an array of numbers.
