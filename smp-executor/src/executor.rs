@@ -18,7 +18,8 @@ use crate::shared::Shared;
 
 /// A pool of equal workers: any task on any core, the load balanced by stealing.
 ///
-/// Dropping the executor cancels what has not started and waits for what runs;
+/// Dropping the executor cancels what has not started and waits for what runs, unless a
+/// [`shutdown_timeout`](SmpExecutor::shutdown_timeout) has waited for that long enough;
 /// [`shutdown`](SmpExecutor::shutdown) runs what has been accepted first. Dropped on one of its own workers it
 /// waits for nothing, since it would wait for itself.
 ///
@@ -36,8 +37,8 @@ use crate::shared::Shared;
 /// ```
 pub struct SmpExecutor {
     handle: SmpHandle,
-    /// Empty once they have been joined or left to themselves.
-    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+    /// None once they have been joined or left to themselves.
+    threads: Mutex<Option<Vec<thread::JoinHandle<()>>>>,
 }
 
 impl SmpExecutor {
@@ -69,7 +70,7 @@ impl SmpExecutor {
     }
 
     pub(crate) fn new_running(shared: Arc<Shared>, threads: Vec<thread::JoinHandle<()>>) -> Self {
-        Self { handle: SmpHandle { shared }, threads: Mutex::new(threads) }
+        Self { handle: SmpHandle { shared }, threads: Mutex::new(Some(threads)) }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -249,7 +250,7 @@ impl SmpExecutor {
     }
 
     /// As [`SmpExecutor::shutdown`] for at most `timeout`. What has not started then is cancelled, futures that
-    /// wait included; closures that still run are reported and left to end by themselves.
+    /// wait included; closures that still run are reported and left to end by themselves, and a drop does not wait for them.
     pub fn shutdown_timeout(&self, timeout: Duration) -> ShutdownReport {
         self.shut_down(Instant::now().checked_add(timeout))
     }
@@ -259,15 +260,15 @@ impl SmpExecutor {
         let begin = Instant::now();
         let before = self.tally();
         shared.drain();
-        let mut still_running = 0;
+        let mut left_running = None;
         if !self.is_own_worker() {
             if !shared.lifecycle.wait(deadline) {
                 shared.stop();
-                still_running = self.wait_for_idle_workers();
+                left_running = self.wait_for_idle_workers();
             }
-            self.end_threads(still_running == 0);
+            self.end_threads(left_running.is_none());
         }
-        let after = self.tally();
+        let (still_running, after) = left_running.unwrap_or_else(|| (0, self.tally()));
         ShutdownReport {
             ran: after.completed - before.completed,
             cancelled: after.cancelled - before.cancelled,
@@ -292,33 +293,51 @@ impl SmpExecutor {
 }
 
 /// Sums over all workers, for the difference that a shutdown reports.
+#[derive(PartialEq, Eq)]
 struct Tally {
     completed: u64,
     cancelled: u64,
 }
 
-/// How often a stopping pool looks whether the workers that have not left are held by a task.
+/// How often a stopping pool looks whether the workers that have not left are held by a task, at first.
 const LEAVE_CHECK_INTERVAL: Duration = Duration::from_millis(1);
+
+/// And later, where tasks take their time.
+const MAX_LEAVE_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 impl SmpExecutor {
     /// The pool is stopping: waits until the workers have left that no task holds, and returns how many others
-    /// there are. Whoever is between two tasks leaves, or is seen to begin one that it had already taken.
-    fn wait_for_idle_workers(&self) -> usize {
+    /// there are, if any, and what had ended by then. Whoever is between two tasks leaves, or is seen to begin one that it had
+    /// already taken. Nothing is left behind those who stay.
+    fn wait_for_idle_workers(&self) -> Option<(usize, Tally)> {
+        let shared = self.shared();
         loop {
-            if self.shared().lifecycle.wait(Some(Instant::now() + LEAVE_CHECK_INTERVAL)) {
-                return 0;
+            if shared.lifecycle.wait(Some(Instant::now() + LEAVE_CHECK_INTERVAL)) {
+                return None;
             }
-            let held = self.shared().remotes().iter().filter(|remote| remote.is_held()).count();
-            if held > 0 {
-                return held;
+            let emptied = shared.cancel_behind_held();
+            // Nobody ends a task between the two tallies, so that none is counted there and as a running one.
+            let tally = self.tally();
+            let held = emptied.into_iter().filter(|remote| remote.is_held()).count();
+            if shared.lifecycle.alive() <= held && self.tally() == tally {
+                return Some((held, tally));
             }
+        }
+    }
+
+    /// The pool is stopping: waits until all workers have left.
+    fn wait_for_all_workers(&self) {
+        let mut interval = LEAVE_CHECK_INTERVAL;
+        while !self.shared().lifecycle.wait(Some(Instant::now() + interval)) {
+            self.shared().cancel_behind_held();
+            interval = MAX_LEAVE_CHECK_INTERVAL.min(interval * 2);
         }
     }
 
     /// Waits for the workers if they have all left, or else leaves the threads to themselves.
     fn end_threads(&self, all_have_left: bool) {
-        let core = std::mem::take(&mut *self.threads.lock());
-        for thread in core.into_iter().chain(self.shared().spares.take_threads()) {
+        let core = self.threads.lock().take();
+        for thread in core.into_iter().flatten().chain(self.shared().spares.take_threads()) {
             if all_have_left {
                 // A worker's panic would be a bug of this crate; it has been printed.
                 let _ = thread.join();
@@ -333,8 +352,8 @@ impl Drop for SmpExecutor {
         shared.stop();
         if self.is_own_worker() {
             self.end_threads(false);
-        } else {
-            shared.lifecycle.wait(None);
+        } else if self.threads.lock().is_some() {
+            self.wait_for_all_workers();
             self.end_threads(true);
         }
     }

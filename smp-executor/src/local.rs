@@ -203,7 +203,7 @@ impl Worker {
         let own = &self.remote().own;
         while own.has_live_futures() {
             match own.ready.take() {
-                Some(task) => self.counters().count(&task.cancel()),
+                Some(task) => self.cancel_own(task),
                 None => thread::yield_now(),
             }
         }

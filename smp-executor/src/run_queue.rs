@@ -344,6 +344,28 @@ impl RunQueueRemote {
             && unfenced.swap(false, Ordering::Relaxed)
     }
 
+    /// Takes everything there is, for an owner whose task holds it while the pool stops. False if the system has taken the
+    /// owner's core away at the wrong moment, so that this may not be all.
+    pub(crate) fn take_all(&self) -> (Vec<Runnable>, bool) {
+        // The task may spawn all the while.
+        let count = self.shared.len();
+        let mut all: Vec<Runnable> =
+            std::iter::from_fn(|| self.shared.steal()).take(count).collect();
+        // Where nobody could seize, nothing stays private.
+        if !asymmetric::is_supported() || self.private_len() == 0 {
+            return (all, true);
+        }
+        let private = self.own.private.try_with(|private| {
+            let taken = std::mem::take(private);
+            self.own.set_len(private);
+            taken
+        });
+        let are_all = private.is_some();
+        let Private { next, queue, yielded } = private.unwrap_or_default();
+        all.extend(queue.into_iter().chain(next).chain(yielded));
+        (all, are_all)
+    }
+
     /// Takes the older half of what is private, for an owner that has not heard the question: worth an interrupt on every
     /// core of the process. Returns the oldest; the others go to `into`, which is a push.
     pub(crate) fn seize(&self, into: &RunQueue) -> Option<Runnable> {

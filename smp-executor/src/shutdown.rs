@@ -78,6 +78,11 @@ impl Lifecycle {
         }
     }
 
+    /// How many workers have not left.
+    pub(crate) fn alive(&self) -> usize {
+        *self.alive.lock()
+    }
+
     /// Waits until all workers have left, or until `deadline`. True if they have.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
         let mut alive = self.alive.lock();

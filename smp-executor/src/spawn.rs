@@ -10,7 +10,7 @@ use executor_common::{
 
 use crate::SmpExecutor;
 use crate::context;
-use crate::shared::Shared;
+use crate::shared::{Remote, Shared};
 use crate::shutdown::Phase;
 
 /// Queues a closure on the pool that the calling thread works for; elsewhere on the
@@ -185,6 +185,21 @@ impl Shared {
         while let Some(task) = self.inbox.take_any() {
             self.cancel(task);
         }
+    }
+
+    /// Cancels what is queued on workers that a task holds. The pool is stopping: nobody else would before those tasks end, and
+    /// they may wait for just that. Futures that may not leave their worker stay. Returns the workers on which nothing else is
+    /// left.
+    pub(crate) fn cancel_behind_held(&self) -> Vec<&Remote> {
+        let held = self.remotes().iter().filter(|remote| remote.is_held());
+        held.filter(|remote| {
+            let mail = std::iter::from_fn(|| remote.own.mailbox.take());
+            mail.take(remote.own.mailbox.len()).for_each(|task| self.cancel(task));
+            let (tasks, are_all) = remote.tasks.take_all();
+            tasks.into_iter().for_each(|task| self.cancel(task));
+            are_all
+        })
+        .collect()
     }
 
     pub(crate) fn cancel(&self, task: Runnable) {

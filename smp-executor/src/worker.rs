@@ -202,20 +202,19 @@ impl Worker {
 
     #[inline(always)]
     fn run_task(&self, task: Runnable) {
-        self.while_held(|| {
-            let outcome =
-                if self.shared.observes_tasks { self.run_observed(task) } else { task.run() };
-            self.counters().count(&outcome);
-            match outcome {
-                RunOutcome::Yielded(task) => self.requeue(task),
-                // What a handle has run in place leaves its entry behind. That is no turn: otherwise such entries would pile up
-                // beside an inbox that is never empty.
-                RunOutcome::Stale | RunOutcome::StaleFuture => {
-                    self.tick.set(self.tick.get().wrapping_sub(1));
-                }
-                _ => {}
-            }
+        let outcome = self.while_held(|| {
+            if self.shared.observes_tasks { self.run_observed(task) } else { task.run() }
         });
+        self.counters().count(&outcome);
+        match outcome {
+            RunOutcome::Yielded(task) => self.requeue(task),
+            // What a handle has run in place leaves its entry behind. That is no turn: otherwise such entries would pile up
+            // beside an inbox that is never empty.
+            RunOutcome::Stale | RunOutcome::StaleFuture => {
+                self.tick.set(self.tick.get().wrapping_sub(1));
+            }
+            _ => {}
+        }
     }
 
     fn run_found(&self, found: Found) {
@@ -225,13 +224,15 @@ impl Worker {
         }
     }
 
+    /// A task that runs is counted when it does not hold the worker any more, so that a shutdown counts none twice.
     #[inline(always)]
-    fn while_held(&self, run: impl FnOnce()) {
+    fn while_held<R>(&self, run: impl FnOnce() -> R) -> R {
         let remote = self.remote();
         remote.counters.begin_busy();
         remote.held.set(1);
-        run();
+        let result = run();
         remote.held.set(0);
+        result
     }
 
     /// A future has yielded: it goes behind the others.
@@ -342,10 +343,17 @@ impl Worker {
         // Destructors may spawn.
         while own.has_live_futures() || !own.is_empty() || !tasks.is_empty() {
             while let Some(task) = own.mailbox.take().or_else(|| self.next_left_over()) {
-                self.counters().count(&task.cancel());
+                self.cancel_own(task);
             }
             self.end_local_futures();
         }
+    }
+
+    /// Cancels a task of this worker. Its destructor may take as long as a task.
+    pub(crate) fn cancel_own(&self, task: Runnable) {
+        let outcome = self.while_held(|| task.cancel());
+        self.counters().count(&outcome);
+        self.counters().end_busy();
     }
 }
 
