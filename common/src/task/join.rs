@@ -249,12 +249,14 @@ impl<T> JoinHandle<T> {
             if same {
                 return !state.load().is_complete();
             }
-            if state.take_back_join_waker().is_err() {
-                return false;
-            }
+        }
+        // A waker is foreign code. If this unwinds, the field is still what JOIN_WAKER says: the old waker, or none.
+        let waker = waker.clone();
+        if state.load().has_join_waker() && state.take_back_join_waker().is_err() {
+            return false;
         }
         // JOIN_WAKER is clear: the field is the handle's.
-        self.task.replace_join_waker(Some(waker.clone()));
+        self.task.replace_join_waker(Some(waker));
         if state.publish_join_waker().is_err() {
             self.task.drop_join_waker();
             return false;
