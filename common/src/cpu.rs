@@ -17,7 +17,7 @@ mod control;
 mod set;
 mod topology;
 
-pub use cgroup::cpu_quota;
+pub use cgroup::{cpu_quota, cpu_quota_in};
 pub use control::{CpuControl, SystemCpus, ThreadClass};
 pub use set::{CpuSet, ParseCpuSetError};
 pub use topology::{LogicalCpu, Topology, TopologyBuilder};

@@ -6,11 +6,22 @@ use std::path::{Path, PathBuf};
 /// in version 2 as in version 1. `None` where there is no limit, or no control groups.
 pub fn cpu_quota() -> Option<f64> {
     let membership = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    least_quota(&membership, Path::new("/sys/fs/cgroup"))
+    cpu_quota_in(&membership, Path::new("/sys/fs/cgroup"))
 }
 
-/// `membership` has the form of `/proc/self/cgroup`: `hierarchy:controllers:path` in each line.
-fn least_quota(membership: &str, mount: &Path) -> Option<f64> {
+/// As [`cpu_quota`], for any process. `membership` has the form of its `/proc/PID/cgroup`, `hierarchy:controllers:path` in
+/// each line, and `mount` is where the hierarchies are.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::cpu::cpu_quota_in;
+///
+/// let membership = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+/// let quota = cpu_quota_in(&membership, "/sys/fs/cgroup".as_ref());
+/// assert!(quota.is_none_or(|cpus| cpus >= 0.0));
+/// ```
+pub fn cpu_quota_in(membership: &str, mount: &Path) -> Option<f64> {
     membership
         .lines()
         .filter_map(|line| {
@@ -68,12 +79,12 @@ mod tests {
         let leaf = mount.path().join("service/worker");
         fs::create_dir_all(&leaf).unwrap();
         fs::write(leaf.join("cpu.max"), "max 100000\n").unwrap();
-        assert_eq!(least_quota("0::/service/worker\n", mount.path()), None);
+        assert_eq!(cpu_quota_in("0::/service/worker\n", mount.path()), None);
         fs::write(mount.path().join("service/cpu.max"), "150000 100000\n").unwrap();
         fs::write(mount.path().join("cpu.max"), "400000 100000\n").unwrap();
-        assert_eq!(least_quota("0::/service/worker\n", mount.path()), Some(1.5));
+        assert_eq!(cpu_quota_in("0::/service/worker\n", mount.path()), Some(1.5));
         // A path that does not exist here.
-        assert_eq!(least_quota("0::/elsewhere\n", mount.path()), Some(4.0));
+        assert_eq!(cpu_quota_in("0::/elsewhere\n", mount.path()), Some(4.0));
     }
 
     #[test]
@@ -83,8 +94,8 @@ mod tests {
         fs::create_dir_all(&group).unwrap();
         fs::write(group.join("cpu.cfs_quota_us"), "50000\n").unwrap();
         fs::write(group.join("cpu.cfs_period_us"), "100000\n").unwrap();
-        assert_eq!(least_quota("4:memory:/x\n3:cpu,cpuacct:/job\n", mount.path()), Some(0.5));
+        assert_eq!(cpu_quota_in("4:memory:/x\n3:cpu,cpuacct:/job\n", mount.path()), Some(0.5));
         fs::write(group.join("cpu.cfs_quota_us"), "-1\n").unwrap();
-        assert_eq!(least_quota("3:cpu,cpuacct:/job\n", mount.path()), None);
+        assert_eq!(cpu_quota_in("3:cpu,cpuacct:/job\n", mount.path()), None);
     }
 }

@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../targets/role_list.rs"]
+mod role_list;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| role_list::check(data));

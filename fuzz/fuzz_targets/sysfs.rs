@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../targets/sysfs.rs"]
+mod sysfs;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sysfs::check(data));

@@ -1,0 +1,24 @@
+//! Role lists, as in `AMP_ROLES`.
+
+#[path = "plan.rs"]
+mod plan;
+
+use amp_executor::{PlanError, RolePlan};
+
+pub(crate) fn check(data: &[u8]) {
+    let Ok(list) = std::str::from_utf8(data) else { return };
+    match RolePlan::parse(list) {
+        Ok(plan) => plan::check_plan(&plan),
+        Err(error) => {
+            plan::check_error(&error);
+            if let PlanError::Malformed(malformed) = &error {
+                assert!(list.is_char_boundary(malformed.position()), "{error}");
+                // The mark is below the place.
+                let text = error.to_string();
+                let mark = text.lines().last().unwrap();
+                let column = list[..malformed.position()].chars().count();
+                assert_eq!(mark.chars().count(), 2 + column + 1, "{text}");
+            }
+        }
+    }
+}
