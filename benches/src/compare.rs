@@ -29,7 +29,7 @@ mod crossover;
 mod feed;
 mod guest;
 pub mod html;
-mod interrupt;
+pub(crate) mod interrupt;
 mod memory;
 pub mod outcome;
 mod prepared;

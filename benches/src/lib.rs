@@ -16,6 +16,7 @@
 //! | measure what lending a core brings and costs | [`lending`] |
 //! | measure what pinning brings and costs | [`pinning`] |
 //! | offer a role more than it can run | [`overload`] |
+//! | mix everything for an hour, and account for every task | [`soak`] |
 //! | count the bytes of queued tasks | [`memory`] |
 //! | let peers take turns, and compare their times | [`rounds`] |
 //! | compute for so long | [`work`] |
@@ -41,6 +42,7 @@ pub mod realtime;
 mod resident;
 pub mod role_channel;
 pub mod rounds;
+pub mod soak;
 pub mod spawn;
 pub mod wake;
 pub mod work;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use benches::role_channel::{latency, throughput, wake as role_wake};
 use benches::{checksum, compare, fork_join, futures, idle, many_outside, noop, spawn, wake};
-use benches::{lending, overload, pinning, realtime};
+use benches::{lending, overload, pinning, realtime, soak};
 use clap::{Parser, Subcommand};
 
 /// Which executor suits a workload on this machine, the symmetric or the asymmetric one, and by how much.
@@ -60,6 +60,10 @@ enum Command {
     Pinning(pinning::PinningArgs),
     /// Offers a role more than it can run, and accounts for every task
     Overload(overload::OverloadArgs),
+    /// Mixes everything on both executors at once for a long time, and accounts for every task
+    ///
+    /// Exit codes: 1 a task is unaccounted for, memory grows, or something is left behind; 2 a hang.
+    Soak(soak::SoakArgs),
     /// Counts the instructions of a fork, by valgrind's callgrind
     Instructions(fork_join::instructions::InstructionsArgs),
 }
@@ -88,6 +92,7 @@ fn main() -> ExitCode {
         Command::Lending(args) => lending::run(&args, &mut out),
         Command::Pinning(args) => pinning::run(&args, &mut out),
         Command::Overload(args) => overload::run(&args, &mut out),
+        Command::Soak(args) => soak::run(&args, &mut out),
         Command::Instructions(args) => fork_join::instructions::run(&args, &mut out),
     };
     match passed.and_then(|passed| Ok(out.flush().map(|()| passed)?)) {
