@@ -42,10 +42,14 @@ pub struct WorkerCounters {
     pub pins_lost: Counter,
     /// Tasks that were seen to hold it for too long. Written by the one who watches it.
     pub stalls: Counter,
-    busy_ns: Counter,
-    /// When the present busy time began, in nanoseconds since the epoch, plus one. Zero while idle.
-    busy_since_ns: Counter,
+    /// Twice a number of nanoseconds, in one word so that a snapshot never sees a half of a change. While the worker is idle
+    /// that is its busy time. While it is busy it is the time at which it would have begun to have been busy ever since, and
+    /// one is added.
+    busy: Counter,
 }
+
+/// The mark of a busy worker in `busy`.
+const BUSY: u64 = 1;
 
 impl WorkerCounters {
     /// All zero. `epoch` is when the executor was built.
@@ -68,8 +72,7 @@ impl WorkerCounters {
             longest_task_ns: Counter::new(),
             pins_lost: Counter::new(),
             stalls: Counter::new(),
-            busy_ns: Counter::new(),
-            busy_since_ns: Counter::new(),
+            busy: Counter::new(),
         }
     }
 
@@ -84,27 +87,28 @@ impl WorkerCounters {
     /// As [`WorkerCounters::begin_busy`], for a worker that knows the time without a look at the clock.
     #[inline]
     pub fn begin_busy_at(&self, now_ns: u64) {
-        if !self.is_busy() {
-            self.busy_since_ns.set(now_ns + 1);
+        let busy = self.busy.get();
+        if busy & BUSY == 0 {
+            let began_ns = now_ns.saturating_sub(busy >> 1);
+            self.busy.set(began_ns << 1 | BUSY);
         }
     }
 
     /// The worker has run out of work. Does nothing while it is idle already. Returns the time if it had to look.
     pub fn end_busy(&self) -> Option<u64> {
-        let since = self.busy_since_ns.get();
-        if since == 0 {
+        let busy = self.busy.get();
+        if busy & BUSY == 0 {
             return None;
         }
         let now_ns = self.now_ns();
-        self.busy_ns.add_owned((now_ns + 1).saturating_sub(since));
-        self.busy_since_ns.set(0);
+        self.busy.set(busy_ns(busy, now_ns) << 1);
         Some(now_ns)
     }
 
     /// Whether the worker is between [`WorkerCounters::begin_busy`] and [`WorkerCounters::end_busy`].
     #[inline]
     pub fn is_busy(&self) -> bool {
-        self.busy_since_ns.get() != 0
+        self.busy.get() & BUSY != 0
     }
 
     /// Counts what became of a queue entry, or of a future's turn in place.
@@ -136,9 +140,10 @@ impl WorkerCounters {
     /// A snapshot. What is not counted here is the caller's to fill in: `index`, `role`, `core`, `queue_wait`, `run_time`
     /// and `queue_depth`.
     pub fn snapshot(&self) -> WorkerMetrics {
-        let since = self.busy_since_ns.get();
-        let current = if since == 0 { 0 } else { (self.now_ns() + 1).saturating_sub(since) };
-        let busy = Duration::from_nanos(self.busy_ns.get() + current);
+        // The word first: what it says holds at any later time too.
+        let busy = self.busy.get();
+        let now_ns = self.now_ns();
+        let busy = Duration::from_nanos(busy_ns(busy, now_ns));
         WorkerMetrics {
             tasks_run: self.tasks_run.get(),
             completed: self.completed.get(),
@@ -154,7 +159,7 @@ impl WorkerCounters {
             wakes: self.wakes.get(),
             useless_wakes: self.useless_wakes.get(),
             busy,
-            idle: Duration::from_nanos(self.now_ns()).saturating_sub(busy),
+            idle: Duration::from_nanos(now_ns).saturating_sub(busy),
             longest_task: Duration::from_nanos(self.longest_task_ns.get()),
             pins_lost: self.pins_lost.get(),
             stalls: self.stalls.get(),
@@ -164,9 +169,14 @@ impl WorkerCounters {
 
     /// The time, in nanoseconds since the epoch.
     pub fn now_ns(&self) -> u64 {
-        // 584 years fit.
+        // 584 years fit, half of which `busy` has room for.
         self.epoch.elapsed().as_nanos() as u64
     }
+}
+
+/// The busy time of which `busy` is the word, at this time.
+fn busy_ns(busy: u64, now_ns: u64) -> u64 {
+    if busy & BUSY == 0 { busy >> 1 } else { now_ns.saturating_sub(busy >> 1) }
 }
 
 #[cfg(test)]
@@ -185,5 +195,26 @@ mod tests {
         let busy = counters.snapshot().busy;
         assert!(!busy.is_zero());
         assert_eq!(counters.snapshot().busy, busy, "idle time does not count");
+    }
+
+    #[test]
+    fn a_snapshot_sees_all_of_a_change_or_nothing() {
+        let epoch = Instant::now();
+        let counters = WorkerCounters::new(epoch);
+        std::thread::scope(|scope| {
+            let worker = scope.spawn(|| {
+                for _ in 0..200_000 {
+                    counters.begin_busy();
+                    counters.end_busy();
+                }
+            });
+            let mut last = Duration::ZERO;
+            while !worker.is_finished() {
+                let WorkerMetrics { busy, idle, .. } = counters.snapshot();
+                assert!(busy >= last, "{busy:?} after {last:?}");
+                assert!(busy + idle <= epoch.elapsed(), "{busy:?} and {idle:?}");
+                last = busy;
+            }
+        });
     }
 }
