@@ -12,7 +12,6 @@ use crate::shared::Shared;
 impl Shared {
     pub(crate) fn metrics(&self) -> ExecutorMetrics {
         let mut metrics = ExecutorMetrics::default();
-        metrics.uptime = self.epoch.elapsed();
         for state in &self.roles {
             let first = metrics.workers.len();
             let workers = state.workers.iter().enumerate();
@@ -22,10 +21,13 @@ impl Shared {
                 entry.role = Some(state.role);
                 entry
             }));
-            let mut entry = role_metrics(state, &metrics.workers[first..]);
-            entry.utilisation = utilisation(entry.busy, metrics.uptime, entry.workers);
+            metrics.roles.push(role_metrics(state, &metrics.workers[first..]));
             metrics.live_futures += state.registry.len();
-            metrics.roles.push(entry);
+        }
+        // Behind all that was busy meanwhile, so that nobody was busy for longer than that.
+        metrics.uptime = self.epoch.elapsed();
+        for entry in &mut metrics.roles {
+            entry.utilisation = utilisation(entry.busy, metrics.uptime, entry.workers);
         }
         metrics
     }

@@ -220,7 +220,6 @@ impl Shared {
 
     pub(crate) fn metrics(&self) -> ExecutorMetrics {
         let mut metrics = ExecutorMetrics::default();
-        metrics.uptime = self.epoch.elapsed();
         metrics.global_queue_depth = self.inbox.len();
         metrics.live_futures = self.registry.len();
         metrics.wakes_sent = self.sleep.wakes_sent();
@@ -239,6 +238,8 @@ impl Shared {
             })
             .collect();
         metrics.roles = self.labels.snapshot();
+        // Behind all that was busy meanwhile, so that no worker was busy for longer than that.
+        metrics.uptime = self.epoch.elapsed();
         for role in &mut metrics.roles {
             role.workers = self.core_workers;
             role.utilisation = utilisation(role.busy, metrics.uptime, role.workers);

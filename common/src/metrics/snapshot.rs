@@ -170,13 +170,14 @@ impl ExecutorMetrics {
 
 /// Maximum divided by mean; 1 where all are zero.
 pub fn imbalance(busy: impl Iterator<Item = Duration>) -> f64 {
-    let (mut max, mut sum, mut count) = (Duration::ZERO, Duration::ZERO, 0_u32);
-    for each in busy {
+    // No sum of floating-point numbers is too large for one, and the mean of equal ones may be a little off.
+    let (mut max, mut sum, mut count) = (0.0_f64, 0.0, 0_u32);
+    for each in busy.map(|each| each.as_secs_f64()) {
         max = max.max(each);
         sum += each;
         count += 1;
     }
-    if sum.is_zero() { 1.0 } else { max.as_secs_f64() * f64::from(count) / sum.as_secs_f64() }
+    if sum > 0.0 { (max * f64::from(count) / sum).clamp(1.0, f64::from(count)) } else { 1.0 }
 }
 
 /// Busy time divided by the time that was there; 0 where there was none.
