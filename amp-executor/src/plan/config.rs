@@ -163,6 +163,9 @@ impl RoleConfig {
         if self.cores.is_empty() {
             return Err(PlanError::NoCores { role });
         }
+        if let Some(core) = self.cores.iter().find(|core| *core > CpuSet::MAX_CPU) {
+            return Err(PlanError::CoreTooLarge { role, core });
+        }
         match self.capacity {
             0 => return Err(PlanError::ZeroCapacity { role }),
             capacity if capacity > MAX_CAPACITY => {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use executor_common::Role;
+use executor_common::cpu::CpuSet;
 
 use super::excerpt::{Marked, Shortened};
 use super::{ENV_VARIABLE, MAX_CAPACITY, MAX_ROLE_NAME, MAX_SPIN_WINDOW, MAX_WORKERS};
@@ -42,6 +43,14 @@ pub enum PlanError {
     NoCores {
         /// The role.
         role: Role,
+    },
+    /// No CPU has such a number, and no role list could name it.
+    #[error("role \"{role}\" has core {core}; the highest number is {}", CpuSet::MAX_CPU)]
+    CoreTooLarge {
+        /// The role.
+        role: Role,
+        /// The first core of those that are too large.
+        core: usize,
     },
     /// A channel without room could take nothing.
     #[error("role \"{role}\" has a channel of capacity zero")]

@@ -255,9 +255,9 @@ fn blame(error: &PlanError) -> Option<(Role, Key)> {
         PlanError::InvalidRoleName { role } | PlanError::DuplicateRole { role } => {
             (*role, Key::Name)
         }
-        PlanError::NoCores { role } | PlanError::CoreInTwoRoles { second: role, .. } => {
-            (*role, Key::Cores)
-        }
+        PlanError::NoCores { role }
+        | PlanError::CoreTooLarge { role, .. }
+        | PlanError::CoreInTwoRoles { second: role, .. } => (*role, Key::Cores),
         PlanError::ZeroCapacity { role } | PlanError::CapacityTooLarge { role, .. } => {
             (*role, Key::Capacity)
         }
