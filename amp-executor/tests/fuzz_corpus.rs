@@ -13,6 +13,7 @@ mod role_toml;
 #[path = "../../fuzz/targets/sysfs.rs"]
 mod sysfs;
 
+use proptest::prelude::*;
 use replay::replay;
 use support::watchdog;
 
@@ -29,4 +30,12 @@ fn plans_in_toml() {
 #[test]
 fn machines_in_sysfs() {
     watchdog(|| replay("sysfs", sysfs::check));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+    #[test]
+    fn random_machines(files in prop::collection::vec(any::<u8>(), 0..600)) {
+        sysfs::check(&files);
+    }
 }

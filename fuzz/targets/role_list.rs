@@ -13,11 +13,13 @@ pub(crate) fn check(data: &[u8]) {
             plan::check_error(&error);
             if let PlanError::Malformed(malformed) = &error {
                 assert!(list.is_char_boundary(malformed.position()), "{error}");
-                // The mark is below the place.
-                let text = error.to_string();
+                // Below a line that is short, the mark is below the place.
+                let (text, column) =
+                    (error.to_string(), list[..malformed.position()].chars().count());
                 let mark = text.lines().last().unwrap();
-                let column = list[..malformed.position()].chars().count();
-                assert_eq!(mark.chars().count(), 2 + column + 1, "{text}");
+                if list.len() <= 60 {
+                    assert_eq!(mark.chars().count(), 2 + column + 1, "{text}");
+                }
             }
         }
     }
