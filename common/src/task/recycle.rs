@@ -120,9 +120,13 @@ pub(super) unsafe fn deallocate<C>(memory: NonNull<C>) {
 }
 
 fn allocate_fresh(layout: Layout) -> NonNull<u8> {
-    // SAFETY: a cell has a header, so that the size is not zero.
+    try_allocate(layout).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+fn try_allocate(layout: Layout) -> Option<NonNull<u8>> {
+    // SAFETY: a cell has a header, so that the size is not zero; a region's is not either.
     let memory = unsafe { alloc(layout) };
-    NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
+    NonNull::new(memory)
 }
 
 fn layout(size: usize, align: usize) -> Layout {
@@ -262,7 +266,7 @@ struct Depot {
 
 struct Stock {
     free: Vec<Free>,
-    /// Made at the first use. Its first `carved` cells have been handed out, and are somewhere.
+    /// Made at the first use, if there is memory for it. Its first `carved` cells have been handed out, and are somewhere.
     region: Option<Region>,
     carved: usize,
 }
@@ -284,10 +288,16 @@ impl Stock {
         })
     }
 
-    /// Hands out a magazine of the region's cells, or what is left of it.
+    /// Hands out a magazine of the region's cells, or what is left of it. Where there is no memory for a region, there may be
+    /// some for a single cell: the region counts as used up then.
     fn carve(&mut self, class: Class, mut receive: impl FnMut(Free)) {
-        let region =
-            self.region.get_or_insert_with(|| Region(allocate_fresh(layout(REGION_BYTES, LINE))));
+        if self.region.is_none() {
+            self.region = try_allocate(layout(REGION_BYTES, LINE)).map(Region);
+        }
+        let Some(region) = &self.region else {
+            self.carved = class.region_cells();
+            return;
+        };
         let end = class.region_cells().min(self.carved + MAGAZINE);
         // The last one is used first: the addresses ascend.
         for index in (self.carved..end).rev() {
