@@ -1,7 +1,7 @@
 //! Memory that is refused: a task ends the process as `Box::new` does, with the standard library's message; what a task can do
 //! without is done without.
 
-#![cfg(all(not(loom), unix))]
+#![cfg(all(not(loom), target_os = "linux"))]
 
 mod support;
 

@@ -299,7 +299,8 @@ fn a_task_s_own_waker_may_be_used_in_its_destructor_and_for_ever_after() {
             fn drop(&mut self) {
                 let waker = self.0.take().expect("it has been polled");
                 waker.wake_by_ref();
-                waker.clone().wake();
+                let copy = waker.clone();
+                copy.wake();
                 KEPT.set(Some(waker));
                 panic!("in the destructor");
             }
