@@ -18,6 +18,7 @@ pub fn is_supported() -> bool {
 
 /// The fast side's fence.
 #[inline(always)]
+#[cfg_attr(loom, track_caller)]
 pub fn light() {
     imp::light();
 }
@@ -27,6 +28,7 @@ pub fn light() {
 /// # Panics
 ///
 /// Where [`is_supported`] says no.
+#[cfg_attr(loom, track_caller)]
 pub fn heavy() {
     imp::heavy();
 }
@@ -50,6 +52,7 @@ impl Fences {
 
     /// The fast side's fence: see [`light`].
     #[inline(always)]
+    #[cfg_attr(loom, track_caller)]
     pub fn fast(self) {
         if self.asymmetric {
             light();
@@ -60,6 +63,7 @@ impl Fences {
     }
 
     /// The fence of the side that is about to sleep: see [`heavy`].
+    #[cfg_attr(loom, track_caller)]
     pub fn slow(self) {
         if self.asymmetric {
             heavy();
@@ -127,16 +131,24 @@ mod imp {
 mod imp {
     use loom::sync::atomic::{Ordering, fence};
 
+    use crate::sync::imp::weaken;
+
     pub(super) fn is_supported() -> bool {
         true
     }
 
+    #[track_caller]
     pub(super) fn light() {
-        fence(Ordering::SeqCst);
+        if let Some(ordering) = weaken::fence("light", Ordering::SeqCst) {
+            fence(ordering);
+        }
     }
 
+    #[track_caller]
     pub(super) fn heavy() {
-        fence(Ordering::SeqCst);
+        if let Some(ordering) = weaken::fence("heavy", Ordering::SeqCst) {
+            fence(ordering);
+        }
     }
 }
 

@@ -36,16 +36,10 @@ macro_rules! model_static {
 pub use model_static as shared_static;
 
 /// Atomics and fences.
-pub mod atomic {
-    pub use loom::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-    };
-
-    /// So many null pointers.
-    pub fn null_pointers<T>(count: usize) -> Box<[AtomicPtr<T>]> {
-        (0..count).map(|_| AtomicPtr::new(std::ptr::null_mut())).collect()
-    }
-}
+#[path = "loom/atomic.rs"]
+pub mod atomic;
+#[path = "loom/weaken.rs"]
+pub(super) mod weaken;
 
 /// Spin-wait hint. A model must leave a spinning thread, or it never ends.
 pub mod hint {
