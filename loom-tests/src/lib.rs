@@ -2,7 +2,7 @@
 //!
 //! `cargo loom` builds the workspace with `--cfg loom`, which replaces what is in `executor_common::sync`, and
 //! runs each model under all interleavings and all outcomes of the memory model, up to two preemptions per
-//! execution. Without that cfg there is nothing here but the wiring test's look at it.
+//! execution. Without that cfg there are the wiring test's look at it, and `cargo weaken`.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -11,6 +11,7 @@
 //! | `queue` | the smallest scheduler for futures |
 //! | `role` | roles without their threads, and a channel's worker |
 //! | `witness` | values that show when they were written and dropped |
+//! | `weaken` | not in a model: ordering mutants, and the search for a model that kills each one |
 
 #[cfg(loom)]
 pub mod model;
@@ -20,6 +21,8 @@ pub mod pause;
 pub mod queue;
 #[cfg(loom)]
 pub mod role;
+#[cfg(not(loom))]
+pub mod weaken;
 #[cfg(loom)]
 pub mod witness;
 

@@ -61,12 +61,13 @@ pub fn check(name: &str, model: impl Fn() + Sync + Send + 'static) {
         model();
     });
     let elapsed = start.elapsed();
+    // What comes now is about the exploration. No execution has failed.
+    CURRENT.with(|current| *current.borrow_mut() = None);
 
     let executions = executions.load(Ordering::Relaxed);
     say(format_args!("model {name}: {executions} executions in {elapsed:.2?}"));
     assert!(executions > 1, "{name}: one execution only, nothing was explored");
     assert!(elapsed < budget, "{name}: not exhausted within {budget:?}");
-    CURRENT.with(|current| *current.borrow_mut() = None);
 }
 
 /// Runs `f`, a part of a model that is not its subject: in one way in each execution. What is explored around it is

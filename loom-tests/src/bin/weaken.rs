@@ -1,0 +1,12 @@
+//! `cargo weaken`: weakens each ordering of the executors by one step, and looks for a model that fails.
+
+// The command runs the models; it is none.
+#![cfg_attr(loom, allow(unused, reason = "its parts are not there in a model"))]
+
+#[cfg(loom)]
+fn main() {}
+
+#[cfg(not(loom))]
+fn main() -> anyhow::Result<std::process::ExitCode> {
+    loom_tests::weaken::command::run()
+}
