@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use executor_common::sync::{Arc, Mutex, thread};
 use executor_common::{
     ExecutorMetrics, JoinHandle, Priority, Role, ShutdownReport, Spawn, SpawnError, TrySpawnError,
-    WorkerCounters, blocking,
+    blocking,
 };
 
 use crate::builder::{BuildError, SmpBuilder};
@@ -283,10 +283,12 @@ impl SmpExecutor {
 
     fn tally(&self) -> Tally {
         let shared = self.shared();
-        let counters = || shared.remotes().iter().map(|remote| &remote.counters);
+        let remotes = || shared.remotes().iter();
         Tally {
-            completed: counters().map(WorkerCounters::ended).sum(),
-            cancelled: counters().map(|each| each.cancelled.get()).sum::<u64>()
+            completed: remotes()
+                .map(|remote| remote.counters.ended() + remote.tasks.forgotten())
+                .sum(),
+            cancelled: remotes().map(|remote| remote.counters.cancelled.get()).sum::<u64>()
                 + shared.cancelled.get(),
         }
     }

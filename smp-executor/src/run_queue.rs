@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 
 use crossbeam_utils::CachePadded;
 use executor_common::Runnable;
-use executor_common::sync::asymmetric;
 use executor_common::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use executor_common::sync::{Counter, asymmetric};
 
 use crate::queue::{Local, Order, Stealer};
 use crate::sleep::Sleep;
@@ -44,6 +44,8 @@ pub(crate) struct RunQueueRemote {
     own: CachePadded<Own>,
     /// Read by the owner with each task; others write rarely.
     question: CachePadded<Question>,
+    /// Entries of closures that were run in place and let go of before their turn. Written by the owner, rarely.
+    forgotten: Counter,
 }
 
 struct Own {
@@ -75,10 +77,11 @@ impl Private {
         self.queue.len() + usize::from(self.next.is_some()) + self.yielded.len()
     }
 
+    /// `forgotten` counts the entries of closures that this lets go of.
     #[inline(always)]
-    fn push(&mut self, task: Runnable) {
+    fn push(&mut self, task: Runnable, forgotten: &Counter) {
         if self.queue.len() == self.queue.capacity() {
-            self.forget_void();
+            self.forget_void(forgotten);
         }
         self.queue.push_back(task);
     }
@@ -86,9 +89,16 @@ impl Private {
     /// Before the queue grows: lets go of entries whose tasks have been run in place. A task that spawns and joins in a loop would
     /// fill it with them.
     #[cold]
-    fn forget_void(&mut self) {
+    fn forget_void(&mut self, forgotten: &Counter) {
         // No task of anybody's is dropped here, only a reference to what is left of one.
-        self.queue.retain(|task| !task.is_void());
+        self.queue.retain(|task| {
+            let is_void = task.is_void();
+            // The turns of a future have been counted where they were run.
+            if is_void && !task.is_future() {
+                forgotten.add_owned(1);
+            }
+            !is_void
+        });
     }
 
     /// The oldest that has not yielded, the woken one last.
@@ -128,6 +138,7 @@ impl RunQueue {
                 asked: AtomicBool::new(true),
                 unfenced: AtomicBool::new(false),
             }),
+            forgotten: Counter::new(),
         };
         (Self { shared, overtaken: Cell::new(0) }, remote)
     }
@@ -135,7 +146,7 @@ impl RunQueue {
     /// Queues a new task, behind all others.
     #[inline]
     pub(crate) fn push(&self, remote: &RunQueueRemote, sleep: &Sleep, task: Runnable) {
-        self.with_private(remote, |private| private.push(task));
+        self.with_private(remote, |private| private.push(task, &remote.forgotten));
         self.after_push(remote, sleep);
     }
 
@@ -144,7 +155,7 @@ impl RunQueue {
     pub(crate) fn push_woken(&self, remote: &RunQueueRemote, sleep: &Sleep, task: Runnable) {
         self.with_private(remote, |private| {
             if let Some(displaced) = private.next.replace(task) {
-                private.push(displaced);
+                private.push(displaced, &remote.forgotten);
             }
         });
         self.after_push(remote, sleep);
@@ -296,6 +307,11 @@ impl RunQueueRemote {
     fn private_len(&self) -> usize {
         // Ordering: Relaxed; see `Own::set_len`.
         self.own.len.load(Ordering::Relaxed)
+    }
+
+    /// How many closures were run in place whose entries never had their turn.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten.get()
     }
 
     /// How many tasks wait here.

@@ -233,6 +233,7 @@ impl Shared {
             .map(|(index, remote)| {
                 let mut worker = remote.counters.snapshot();
                 worker.index = index;
+                worker.claimed += remote.tasks.forgotten();
                 worker.queue_depth = remote.tasks.len() + remote.own.len();
                 worker
             })

@@ -32,6 +32,38 @@ fn shutdown_runs_what_was_accepted_and_what_that_spawns() {
     });
 }
 
+/// Such closures leave entries in the worker's queue, which it lets go of before the queue grows: they count all the same.
+#[test]
+fn closures_that_are_run_in_place_are_all_counted() {
+    const CLOSURES: u64 = 1000;
+    watched(|| {
+        let pool = pool(1);
+        let spawner = || (0..CLOSURES).for_each(|_| smp_executor::spawn(|| ()).join().unwrap());
+        let (begin, begun) = mpsc::channel();
+        let (go, gone) = mpsc::channel::<()>();
+        let outer = pool.spawn(move || {
+            begin.send(()).unwrap();
+            gone.recv().unwrap_err();
+            spawner();
+        });
+        begun.recv().unwrap();
+        let handle = pool.handle();
+        let report = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Once the shutdown has begun, which has looked at the counts before.
+                while handle.try_spawn(|| ()).is_ok() {}
+                drop(go);
+            });
+            pool.shutdown()
+        });
+        outer.join().unwrap();
+        let metrics = handle.metrics();
+        let counted: u64 = metrics.workers.iter().map(|each| each.completed + each.claimed).sum();
+        assert!(report.ran > CLOSURES, "{report}");
+        assert!(counted >= report.ran, "{counted} counted, {report}");
+    });
+}
+
 #[test]
 fn shutdown_waits_for_suspended_futures() {
     watched(|| {
