@@ -10,8 +10,8 @@ use crate::resident::resident_bytes;
 /// How far apart the looks at the memory are.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Fewer samples say nothing.
-const ENOUGH: usize = 25;
+/// Fewer samples say nothing: executors that measure delays have megabytes of histograms, and a fifth has to hold many executors.
+const ENOUGH: usize = 240;
 
 /// Memory is flat if the median of the last fifth of the samples is at most so much above that of the second fifth, ...
 const GROWTH: f64 = 0.1;
@@ -142,22 +142,22 @@ mod tests {
 
     #[test]
     fn what_grows_by_little_is_flat() {
-        assert_eq!(growth((0..100).map(|n| 20 * MIB + n % 7)).is_flat, Some(true));
+        assert_eq!(growth((0..1000).map(|n| 20 * MIB + n % 7)).is_flat, Some(true));
         // 8 MiB, which is more than a tenth.
-        assert_eq!(growth((0..100).map(|n| 20 * MIB + n * MIB / 12)).is_flat, Some(true));
+        assert_eq!(growth((0..1000).map(|n| 20 * MIB + n * MIB / 120)).is_flat, Some(true));
         // A tenth, which is more than 8 MiB.
-        assert_eq!(growth((0..100).map(|n| 1000 * MIB + n * MIB)).is_flat, Some(true));
+        assert_eq!(growth((0..1000).map(|n| 1000 * MIB + n * MIB / 10)).is_flat, Some(true));
     }
 
     #[test]
     fn what_grows_by_more_is_not() {
-        assert_eq!(growth((0..100).map(|n| 20 * MIB + n * MIB / 5)).is_flat, Some(false));
-        assert_eq!(growth((0..100).map(|n| 100 * MIB + n * MIB)).is_flat, Some(false));
+        assert_eq!(growth((0..1000).map(|n| 20 * MIB + n * MIB / 50)).is_flat, Some(false));
+        assert_eq!(growth((0..1000).map(|n| 100 * MIB + n * MIB / 10)).is_flat, Some(false));
     }
 
     #[test]
     fn few_samples_say_nothing() {
-        assert_eq!(growth((0..10).map(|n| n * MIB)).is_flat, None);
+        assert_eq!(growth((0..100).map(|n| n * MIB)).is_flat, None);
         assert_eq!(growth(std::iter::empty()).is_flat, None);
     }
 }

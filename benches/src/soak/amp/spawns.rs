@@ -92,6 +92,8 @@ pub(super) fn nested(actor: &mut Actor, amp: &Amp) {
         let (work, pending) = actor.make.closure(one.book);
         let work = amp.strictly(actor.make.soak, one.role, work);
         let (mut make, send) = (actor.make.fork(), send.clone());
+        // On a worker of its own role a join runs what waits. A lender would block in it, and nobody is told of a cycle of those.
+        let joins_here = one.role == other.role && !(amp.lends && one.role == FRONT);
         let result = one.handle.spawn(move || {
             for _ in 0..make.rng.random_range(0..4) {
                 let (inner, pending) = make.closure(other.book);
@@ -103,7 +105,7 @@ pub(super) fn nested(actor: &mut Actor, amp: &Amp) {
                     taken_or_gone(pending, other.handle.spawn(inner))
                 };
                 let Some(inner) = spawned else { continue };
-                if one.role == other.role && make.chance(50) {
+                if joins_here && make.chance(50) {
                     inner.join();
                 } else if send.send(inner).is_err() {
                     unreachable!("the actor waits for all senders");

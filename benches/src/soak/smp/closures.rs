@@ -272,6 +272,10 @@ pub(super) fn broadcast(actor: &mut Actor, smp: &Smp) {
         (result, executor.workers())
     });
     let calls = calls.load(Ordering::Relaxed);
+    if let Some((_, workers)) = &result {
+        // Where the executor has ended, the others were cancelled.
+        smp.book.add_loose(*workers as u64 - calls);
+    }
     match result {
         Some((Ok(list), workers)) if list.len() > workers || list.len() as u64 != calls => {
             actor.fault(&format!("a broadcast to {workers} gave {list:?} after {calls} calls"));
