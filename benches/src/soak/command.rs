@@ -89,7 +89,9 @@ pub fn run(args: &SoakArgs, out: &mut impl Write) -> anyhow::Result<bool> {
 
     let interrupt = Interrupt::by_signal()?;
     let progress = Progress::begin(time);
-    // The threads of the two above are there from here on.
+    // Forks and loops on a thread that is no worker, which an ended executor leaves them to, go to this one.
+    let _ = SmpExecutor::global();
+    // The threads of these three are there from here on.
     std::thread::sleep(SETTLE);
     let before = Held::now();
     let soak = Soak::leak(seed);
@@ -130,7 +132,6 @@ pub fn run(args: &SoakArgs, out: &mut impl Write) -> anyhow::Result<bool> {
             }
         }
         report.idle = Some(watch_idle(args.workers, &hardware.allowed, IDLE.min(time))?);
-        // The progress bar's thread has gone besides.
         let (after, is_back) = Held::back_to(before);
         (report.after, report.is_back) = (Some(after), Some(is_back));
         report.faults = soak.faults();
