@@ -1,5 +1,6 @@
 //! A pool's parts, put together before any thread starts.
 
+use std::iter;
 use std::time::Instant;
 
 use executor_common::sync::{Arc, Counter, LOOM};
@@ -51,17 +52,20 @@ impl Default for Plan {
     }
 }
 
-/// The pool and its workers, before any thread.
-pub(crate) fn assemble(count: usize, plan: Plan) -> (Arc<Shared>, Vec<Worker>) {
+/// The pool and its workers, before any thread. None if there is no memory for so many forks.
+pub(crate) fn assemble(count: usize, plan: Plan) -> Option<(Arc<Shared>, Vec<Worker>)> {
     let epoch = Instant::now();
-    let (seats, remotes): (Vec<_>, Vec<_>) = (0..count + plan.spares)
-        .map(|index| {
+    let privates = iter::repeat_with(|| Private::new(plan.forks_each)).take(count + plan.spares);
+    let privates: Vec<_> = privates.collect::<Option<_>>()?;
+    let (seats, remotes): (Vec<_>, Vec<_>) = (0..)
+        .zip(privates)
+        .map(|(index, private)| {
             let (tasks, tasks_remote) = RunQueue::new();
             let forks = Forks::new(Local::new(Order::Lifo));
             let remote = Remote {
                 tasks: tasks_remote,
                 jobs: forks.stealer(),
-                private: Private::new(plan.forks_each),
+                private,
                 own: Own::new(),
                 fork_unparker: forks.unparker(),
                 counters: WorkerCounters::new(epoch),
@@ -77,5 +81,5 @@ pub(crate) fn assemble(count: usize, plan: Plan) -> (Arc<Shared>, Vec<Worker>) {
     let shared = Shared::new(count, remotes.into(), sleep, spares, plan.settings, epoch);
     let shared = Arc::new(shared);
     let workers = core.into_iter().map(|seat| Worker::new(seat, Arc::clone(&shared))).collect();
-    (shared, workers)
+    Some((shared, workers))
 }

@@ -72,6 +72,13 @@ pub enum BuildError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no memory for as many forks as fit on the threads' stacks. Smaller stacks, or fewer compensating threads, need
+    /// less.
+    #[error("there is no memory for the forks of {threads} threads")]
+    Memory {
+        /// The workers, and the compensating threads that there may be.
+        threads: usize,
+    },
     /// The system did not tell which CPUs may be used, which pinning needs.
     #[error("the process's CPUs could not be read: {0}")]
     Affinity(#[source] io::Error),
@@ -254,7 +261,8 @@ impl SmpBuilder {
             stack_size: self.stack_size,
             settings: self.settings,
         };
-        let (shared, workers) = assemble(count, plan);
+        let threads = count + plan.spares;
+        let (shared, workers) = assemble(count, plan).ok_or(BuildError::Memory { threads })?;
 
         let mut threads = Vec::with_capacity(count);
         for (index, (worker, pin)) in workers.into_iter().zip(pins).enumerate() {

@@ -55,7 +55,7 @@ pub fn pool_with_hook(
 }
 
 fn pool_of(count: usize, plan: Plan) -> (ModelPool, Vec<ModelWorker>) {
-    let (shared, workers) = assemble(count, plan);
+    let (shared, workers) = assemble(count, plan).expect("a model has memory");
     let workers = workers
         .into_iter()
         .map(|worker| ModelWorker { worker, shared: Arc::clone(&shared) })

@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_worker_takes_from_the_injector_while_another_counts_as_searching() {
-        let (shared, workers) = assemble(2, Plan { forks_each: 64, ..Plan::default() });
+        let (shared, workers) = assemble(2, Plan { forks_each: 64, ..Plan::default() }).unwrap();
         // Another worker has just been woken, and is not on its feet yet.
         let woken = shared.sleep.start_searching().expect("nobody else searches");
         let (task, handle) = closure_task(shared.domain, || 7);
@@ -409,7 +409,8 @@ mod tests {
             a + b
         }
         for capacity in 0..4 {
-            let (_shared, workers) = assemble(1, Plan { forks_each: capacity, ..Plan::default() });
+            let (_shared, workers) =
+                assemble(1, Plan { forks_each: capacity, ..Plan::default() }).unwrap();
             context::enter(&workers[0], || assert_eq!(fib(15), 610));
         }
     }

@@ -17,15 +17,27 @@ pub use plain_static as shared_static;
 
 /// Atomics and fences.
 pub mod atomic {
+    use std::alloc::{Layout, alloc_zeroed};
+    use std::ptr::NonNull;
+
     pub use std::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
 
-    /// So many null pointers. Their memory comes zeroed from the system, and stays untouched until it is used.
-    pub fn null_pointers<T>(count: usize) -> Box<[AtomicPtr<T>]> {
-        let pointers = Box::new_zeroed_slice(count);
-        // SAFETY: an atomic pointer of zeroes is a null pointer.
-        unsafe { pointers.assume_init() }
+    /// So many null pointers, or none at all where there is no memory for them. It comes zeroed from the system, and stays
+    /// untouched until it is used.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is zero.
+    pub fn null_pointers<T>(count: usize) -> Option<Box<[AtomicPtr<T>]>> {
+        assert!(count > 0, "an allocation has a size");
+        let layout = Layout::array::<AtomicPtr<T>>(count).ok()?;
+        // SAFETY: the size is not zero.
+        let memory = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        let pointers = NonNull::slice_from_raw_parts(memory.cast::<AtomicPtr<T>>(), count);
+        // SAFETY: allocated with the layout of such a slice, and nobody else's; an atomic pointer of zeroes is a null pointer.
+        Some(unsafe { Box::from_raw(pointers.as_ptr()) })
     }
 }
 

@@ -35,12 +35,12 @@ pub(super) struct Reach {
 unsafe impl Send for Reach {}
 
 impl Private {
-    /// Room for `capacity` jobs; deeper forks run serially. Unused room costs address space only.
-    pub(crate) fn new(capacity: usize) -> Self {
-        let slots = atomic::null_pointers(capacity + 1);
+    /// Room for `capacity` jobs; deeper forks run serially. Unused room costs address space only. None if there is no memory.
+    pub(crate) fn new(capacity: usize) -> Option<Self> {
+        let slots = atomic::null_pointers(capacity + 1)?;
         let oldest = Place::first(&slots);
         let reach = Reach { stack: None, unfenced: false, oldest, waiters: Vec::new() };
-        Self { asked: AtomicBool::new(false), slots, reach: Mutex::new(reach) }
+        Some(Self { asked: AtomicBool::new(false), slots, reach: Mutex::new(reach) })
     }
 
     /// The calling thread becomes the owner. `is_anyone_idle` is asked under the lock: who lies down later asks.

@@ -112,7 +112,7 @@ pub fn fence(ordering: Ordering) {
     }
 }
 
-/// So many null pointers.
-pub fn null_pointers<T>(count: usize) -> Box<[AtomicPtr<T>]> {
-    (0..count).map(|_| AtomicPtr::new(std::ptr::null_mut())).collect()
+/// So many null pointers. A model has memory for them.
+pub fn null_pointers<T>(count: usize) -> Option<Box<[AtomicPtr<T>]>> {
+    Some((0..count).map(|_| AtomicPtr::new(std::ptr::null_mut())).collect())
 }
