@@ -10,8 +10,9 @@ use std::mem::ManuallyDrop;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 use std::time::{Duration, Instant};
 
+use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Arc, Condvar, Mutex};
+use crate::sync::parking::{Condvar, Mutex};
 
 /// No token, nobody asleep.
 const EMPTY: u32 = 0;
@@ -22,7 +23,7 @@ const NOTIFIED: u32 = 2;
 
 struct Inner {
     state: AtomicU32,
-    lock: Mutex<()>,
+    lock: Mutex,
     condvar: Condvar,
 }
 
@@ -56,8 +57,8 @@ impl Parker {
     pub fn new() -> Self {
         let inner = Arc::new(Inner {
             state: AtomicU32::new(EMPTY),
-            lock: Mutex::new(()),
-            condvar: Condvar::new(),
+            lock: Mutex::default(),
+            condvar: Condvar::default(),
         });
         Self { inner, _not_sync: PhantomData }
     }
@@ -126,7 +127,7 @@ impl Inner {
                     self.condvar.wait(&mut guard);
                     false
                 }
-                Some(deadline) => self.condvar.wait_until(&mut guard, deadline).timed_out(),
+                Some(deadline) => self.condvar.wait_until(&mut guard, deadline),
             };
             if self.take_token() {
                 return true;

@@ -23,6 +23,23 @@ use crate::shared::Shared;
 /// [`shutdown`](SmpExecutor::shutdown) runs what has been accepted first. Dropped on one of its own workers it
 /// waits for nothing, since it would wait for itself.
 ///
+/// # Memory
+///
+/// As everywhere in the standard library, the process ends where there is no memory for a task.
+///
+/// # Threads that are killed
+///
+/// A task that ends its thread by a system call takes the worker with it. Others run what is queued there, and to a shutdown
+/// it is a task that does not end.
+///
+/// # Fork
+///
+/// A child process that goes on without `exec` has none of the pool's threads. A drop and a shutdown of the inherited executor return at
+/// once there and change nothing; what is spawned on it is not run, so that waiting for it would not end. That holds for
+/// [`global`](SmpExecutor::global) and the free functions of this crate too. The child may build an executor of its own. As for any
+/// program with threads, a lock that another thread holds at the moment of the fork, in this crate, in the standard library or in
+/// the allocator, stays locked in the child: it is best forked while the pool has nothing to do.
+///
 /// # Examples
 ///
 /// ```
@@ -39,6 +56,8 @@ pub struct SmpExecutor {
     handle: SmpHandle,
     /// None once they have been joined or left to themselves.
     threads: Mutex<Option<Vec<thread::JoinHandle<()>>>>,
+    /// The process that has the threads.
+    process: u32,
 }
 
 impl SmpExecutor {
@@ -70,7 +89,8 @@ impl SmpExecutor {
     }
 
     pub(crate) fn new_running(shared: Arc<Shared>, threads: Vec<thread::JoinHandle<()>>) -> Self {
-        Self { handle: SmpHandle { shared }, threads: Mutex::new(Some(threads)) }
+        let (threads, process) = (Mutex::new(Some(threads)), std::process::id());
+        Self { handle: SmpHandle { shared }, threads, process }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -256,6 +276,9 @@ impl SmpExecutor {
     }
 
     fn shut_down(&self, deadline: Option<Instant>) -> ShutdownReport {
+        if self.is_inherited() {
+            return ShutdownReport::default();
+        }
         let shared = self.shared();
         let begin = Instant::now();
         let before = self.tally();
@@ -275,6 +298,11 @@ impl SmpExecutor {
             still_running: still_running as u64,
             elapsed: begin.elapsed(),
         }
+    }
+
+    /// Whether this is a forked child's copy, without threads.
+    fn is_inherited(&self) -> bool {
+        self.process != std::process::id()
     }
 
     fn is_own_worker(&self) -> bool {
@@ -350,6 +378,10 @@ impl SmpExecutor {
 
 impl Drop for SmpExecutor {
     fn drop(&mut self) {
+        if self.is_inherited() {
+            // To let go of a thread that this process does not have could mean one that it has started since.
+            return std::mem::forget(self.threads.lock().take());
+        }
         let shared = self.shared();
         shared.stop();
         if self.is_own_worker() {

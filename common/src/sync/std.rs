@@ -41,6 +41,59 @@ pub mod atomic {
     }
 }
 
+/// What a thread sleeps on for as long as nobody needs it: the standard library's, behind `parking_lot`'s interface.
+///
+/// `parking_lot` keeps its sleepers in one table for the whole process. A forked child inherits the table and not the
+/// threads, whose memory it uses for others: the first lock or wake-up that meets such an entry follows a stale pointer.
+pub mod parking {
+    use std::sync::PoisonError;
+    use std::time::Instant;
+
+    /// Guards nothing but the way into a sleep.
+    #[derive(Debug, Default)]
+    pub struct Mutex(std::sync::Mutex<()>);
+
+    /// Guard of [`Mutex`]. Empty only while a [`Condvar`] has taken the inner guard.
+    #[derive(Debug)]
+    pub struct MutexGuard<'a>(Option<std::sync::MutexGuard<'a, ()>>);
+
+    impl Mutex {
+        /// Locks.
+        pub fn lock(&self) -> MutexGuard<'_> {
+            MutexGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        }
+    }
+
+    /// Where the sleepers are.
+    #[derive(Debug, Default)]
+    pub struct Condvar(std::sync::Condvar);
+
+    impl Condvar {
+        /// Releases the lock, waits for a notification, locks again.
+        pub fn wait(&self, guard: &mut MutexGuard<'_>) {
+            guard.0 = guard
+                .0
+                .take()
+                .map(|inner| self.0.wait(inner).unwrap_or_else(PoisonError::into_inner));
+        }
+
+        /// As [`Condvar::wait`], at most until `deadline`. True if that has passed.
+        pub fn wait_until(&self, guard: &mut MutexGuard<'_>, deadline: Instant) -> bool {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Some(inner) = guard.0.take() else { return false };
+            let (inner, result) =
+                self.0.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner);
+            guard.0 = Some(inner);
+            result.timed_out()
+        }
+
+        /// Wakes one waiter.
+        pub fn notify_one(&self) {
+            self.0.notify_one();
+        }
+    }
+}
+
 /// Spin-wait hint.
 pub mod hint {
     pub use std::hint::spin_loop;
