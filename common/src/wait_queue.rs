@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use crate::panic::contained;
+use crate::panic::{caught, discard};
 use crate::sync::Mutex;
 use crate::sync::asymmetric::Fences;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -83,23 +83,22 @@ impl WaitQueue {
         drop(replaced);
     }
 
-    /// Room has been made: wakes the first waiter, if there is one.
+    /// Room has been made: wakes the first waiter, if there is one, and the next one where that panics instead.
     pub fn notify_one(&self) {
         // Ordering: pairs with the fence in `register`.
         self.fences.fast();
         // Ordering: Relaxed; the fence above orders it after the caller's making of room.
-        if self.waiting.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        let first = {
-            let mut queue = self.queue.lock();
-            let first = queue.waiters.pop_front();
-            // Ordering: as in `register`; a decrease needs no order.
-            self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
-            first
-        };
-        if let Some((_, waker)) = first {
-            wake(waker);
+        while self.waiting.load(Ordering::Relaxed) > 0 {
+            let first = {
+                let mut queue = self.queue.lock();
+                let first = queue.waiters.pop_front();
+                // Ordering: as in `register`; a decrease needs no order.
+                self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
+                first
+            };
+            if first.is_none_or(|(_, waker)| wake(waker)) {
+                return;
+            }
         }
     }
 
@@ -163,9 +162,9 @@ impl WaitQueue {
     }
 }
 
-/// Wakes. The waker is foreign code: its panic must reach neither the releaser nor the other waiters.
-fn wake(waker: Waker) {
-    contained(|| waker.wake());
+/// Wakes. The waker is foreign code: its panic must reach neither the releaser nor the other waiters. False if it panicked.
+fn wake(waker: Waker) -> bool {
+    caught(|| waker.wake()).map_err(discard).is_ok()
 }
 
 impl Default for WaitQueue {
