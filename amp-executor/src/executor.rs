@@ -24,6 +24,14 @@ use crate::stall::StallWatch;
 /// Dropping the executor cancels what has not started, suspended futures included, and waits for what runs. An
 /// executor that is dropped by one of its own workers does not wait.
 ///
+/// # Fork
+///
+/// A child that is forked has the calling thread alone: no worker, and what others have locked or wait for stays so, in the
+/// libraries that this crate uses as well. While the process has an executor, a child may therefore run another program, as
+/// [`std::process::Command`] does, or leave by `_exit`. It may use no executor, neither the inherited one, not even to drop it, nor
+/// one of its own. The parent does not notice. A process that has dropped all its executors may be forked, and both may make new
+/// ones.
+///
 /// # Examples
 ///
 /// ```
