@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const CHILD: &str = "AMP_FAULTS_CHILD";
 
 /// The system ends a child that has not ended after so many seconds.
-const CHILD_SECONDS: u32 = 50;
+const CHILD_SECONDS: u32 = 58;
 
 /// What tells a child which case it is, if it is a child.
 pub(crate) fn child() -> Option<String> {
