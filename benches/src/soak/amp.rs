@@ -110,7 +110,8 @@ impl Amp {
 fn check_place(soak: &Soak, role: Role, may_be_lent: bool) {
     let thread = std::thread::current();
     let is_of = |role: Role| thread.name().is_some_and(|name| name.starts_with(role.name()));
-    if !is_of(role) && !(may_be_lent && is_of(BACK)) {
+    let is_home = is_of(role) || (may_be_lent && is_of(BACK));
+    if !is_home {
         soak.fault(format!("a task of role {role} ran on thread {:?}", thread.name()));
     }
 }

@@ -244,7 +244,12 @@ impl Generation<'_> {
                 let mut more = Vec::new();
                 loop {
                     let (work, pending) = make.closure(book);
-                    match handle.try_spawn(move || work.run()) {
+                    let held = gate.clone();
+                    let spawned = handle.try_spawn(move || {
+                        held.pass();
+                        work.run()
+                    });
+                    match spawned {
                         Ok(handle) => more.push(Taken { pending, handle }),
                         Err(error) => {
                             let is_closed = error.is_closed();
