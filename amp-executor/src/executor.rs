@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use executor_common::sync::{Arc, Mutex, thread};
+use executor_common::sync::{Arc, Mutex, now, thread};
 use executor_common::{
     ExecutorMetrics, JoinHandle, Role, ShutdownReport, Spawn, SpawnError, TrySpawnError,
 };
@@ -159,7 +159,7 @@ impl AmpExecutor {
     /// that have not started and futures that wait are dropped, on the calling thread among others; a running
     /// closure is left running, and its thread ends when it does.
     pub fn shutdown_timeout(&self, timeout: Duration) -> ShutdownReport {
-        let report = self.shared().shut_down(Instant::now().checked_add(timeout));
+        let report = self.shared().shut_down(now().checked_add(timeout));
         if !self.is_own_worker() {
             // Those who hold a task have been waited for long enough; a drop does not wait for them.
             self.threads

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use executor_common::sync::{LOOM, hint, thread};
+use executor_common::sync::{MODEL, hint, thread};
 
 /// What a worker does between running out of work and finding some.
 ///
@@ -126,7 +126,7 @@ impl Idle {
         match self.policy {
             IdlePolicy::Park => IdleStep::Sleep,
             // A model explores each look; the protocol is the same after fewer of them.
-            IdlePolicy::Backoff if LOOM => IdleStep::Sleep,
+            IdlePolicy::Backoff if MODEL => IdleStep::Sleep,
             IdlePolicy::Spin => {
                 hint::spin_loop();
                 IdleStep::Again

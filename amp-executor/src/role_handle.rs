@@ -10,7 +10,7 @@ use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use executor_common::sync::Arc;
+use executor_common::sync::{Arc, now};
 use executor_common::{JoinHandle, Priority, Role, SpawnError, TrySpawnError};
 
 pub use batch::Batch;
@@ -144,7 +144,7 @@ impl RoleHandle {
     /// The terms of a task that is spawned now.
     #[inline]
     fn terms(&self) -> Terms {
-        let live_until = |time| Instant::now().checked_add(time);
+        let live_until = |time| now().checked_add(time);
         Terms { lane: self.lane, deadline: self.time_to_live.and_then(live_until) }
     }
 
@@ -263,7 +263,7 @@ impl RoleHandle {
         T: Send + 'static,
     {
         // A time beyond the clock's range is no limit, but still no part of a deadlock.
-        let deadline = Instant::now().checked_add(timeout).unwrap_or_else(far_future);
+        let deadline = now().checked_add(timeout).unwrap_or_else(far_future);
         let terms = self.terms();
         let attempt = |f| self.state.try_closure(terms, f);
         self.block_for_room(terms, Some(deadline), f, attempt).map_err(|refused| match refused {
@@ -350,7 +350,7 @@ impl RoleHandle {
 
 /// Thirty years from now.
 fn far_future() -> Instant {
-    Instant::now() + Duration::from_secs(30 * 365 * 24 * 60 * 60)
+    now() + Duration::from_secs(30 * 365 * 24 * 60 * 60)
 }
 
 impl fmt::Debug for RoleHandle {

@@ -8,10 +8,10 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use executor_common::panic::contained;
-use executor_common::sync::{Arc, Counter, thread};
+use executor_common::sync::{Arc, Counter, now, thread};
 use executor_common::{Parker, Role, TaskId, Unparker};
 
 use crate::event::{Event, EventHook, report};
@@ -163,7 +163,7 @@ fn watch<O: Observed>(
     while !parker.park_timeout(interval) {
         for (worker, detector) in workers.iter().zip(&mut detectors) {
             let sample = worker.observed.running().sample();
-            let Some(stall) = detector.look(Instant::now(), sample) else { continue };
+            let Some(stall) = detector.look(now(), sample) else { continue };
             worker.observed.stalls().add_owned(1);
             if stall.is_to_be_reported {
                 let &Watched { role, worker, core, .. } = worker;

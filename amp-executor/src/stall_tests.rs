@@ -2,6 +2,7 @@ use super::detector::{Detector, Stall};
 use super::*;
 use executor_common::sync::Mutex;
 use std::sync::mpsc;
+use std::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
 const LIMIT: Duration = Duration::from_millis(100);

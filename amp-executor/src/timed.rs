@@ -16,7 +16,7 @@ use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
 use executor_common::sync::atomic::{AtomicU64, Ordering};
-use executor_common::sync::{Arc, Counter, Mutex};
+use executor_common::sync::{Arc, Counter, Mutex, now};
 use executor_common::{Runnable, TrySpawnError};
 
 pub use handle::PeriodicHandle;
@@ -97,7 +97,7 @@ impl Timers {
 
     /// The clock that due times are measured with.
     pub(crate) fn now_ns(&self) -> u64 {
-        self.ns(Instant::now())
+        self.ns(now())
     }
 
     fn ns(&self, instant: Instant) -> u64 {

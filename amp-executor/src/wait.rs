@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use executor_common::sync::{Arc, LOOM, hint, thread};
+use executor_common::sync::{Arc, MODEL, hint, now, thread};
 use executor_common::{JoinHandle, Parker, Role, SpawnError, Ticket, TrySpawnError};
 
 use crate::awaited::Awaited;
@@ -27,8 +27,8 @@ const RECHECK: Duration = Duration::from_millis(20);
 
 /// Attempts before a spawner lies down, the later ones behind a yield: a role that is busy makes room in less time than
 /// it takes to fall asleep, and on a core that spawner and worker share the yield is what lets the worker make it.
-const SPINS: u32 = if LOOM { 0 } else { 6 };
-const YIELDS: u32 = if LOOM { 0 } else { 8 };
+const SPINS: u32 = if MODEL { 0 } else { 6 };
+const YIELDS: u32 = if MODEL { 0 } else { 8 };
 
 /// Why work was not admitted after a wait.
 #[derive(Debug)]
@@ -181,7 +181,7 @@ pub(crate) fn block_for_room<W, H>(
         }
         match deadline {
             Some(deadline) => {
-                time_is_up = !parker.park_until(deadline) && Instant::now() >= deadline;
+                time_is_up = !parker.park_until(deadline) && now() >= deadline;
             }
             None if worker_wait.is_some() => {
                 parker.park_timeout(RECHECK);

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::park::Parker;
+use crate::sync::now;
 
 crate::sync::thread_local! {
     /// The thread's parker and its waker, made once. Taken out while in use, so that a nested call
@@ -47,7 +48,7 @@ fn drive<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Poll<
         match deadline {
             None => parker.park(),
             Some(deadline) => {
-                if !parker.park_until(deadline) && Instant::now() >= deadline {
+                if !parker.park_until(deadline) && now() >= deadline {
                     break future.as_mut().poll(&mut context);
                 }
             }

@@ -3,7 +3,7 @@
 //! Each member has a waker of its own, which writes the member's id into one queue when the task has ended.
 //! Whoever waits takes the ids from there, so that an answer costs the same however many members there are.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::block_on::{block_on, block_on_until};
 use crate::blocking::blocking;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, now};
 use crate::task::{
     DomainId, JoinError, JoinHandle, RunOutcome, Runnable, TaskId, current_domain,
     find_running_here,
@@ -197,7 +197,7 @@ impl<T> JoinSet<T> {
         &mut self,
         timeout: Duration,
     ) -> Result<Option<Result<T, JoinError>>, TimedOut> {
-        let Some(deadline) = Instant::now().checked_add(timeout) else {
+        let Some(deadline) = now().checked_add(timeout) else {
             return Ok(self.join_next());
         };
         if let Some(result) = self.run_in_place(Some(deadline)) {
@@ -306,7 +306,7 @@ impl<T> JoinSet<T> {
     fn run_in_place(&mut self, deadline: Option<Instant>) -> Option<Result<T, JoinError>> {
         // Futures that have yielded wait here for their next turn, and not in the executor's queue: there each
         // turn would leave an entry behind.
-        let mut yielded: HashMap<TaskId, Runnable> = HashMap::new();
+        let mut yielded: BTreeMap<TaskId, Runnable> = BTreeMap::new();
         let mut time_is_up = false;
         let result = loop {
             if let Some(result) = self.try_join_next() {
@@ -319,7 +319,7 @@ impl<T> JoinSet<T> {
             if let RunOutcome::Yielded(again) = turn.run_in_place() {
                 yielded.insert(id, again);
             }
-            time_is_up = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            time_is_up = deadline.is_some_and(|deadline| now() >= deadline);
         };
         for turn in yielded.into_values() {
             turn.schedule();
@@ -333,7 +333,7 @@ impl<T> JoinSet<T> {
     /// ran, which may have woken others. So the looks cost no more than the turns do.
     fn claim_next(
         &mut self,
-        yielded: &mut HashMap<TaskId, Runnable>,
+        yielded: &mut BTreeMap<TaskId, Runnable>,
     ) -> Option<(TaskId, Runnable)> {
         let here = current_domain();
         if here == DomainId::NONE {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::now;
 use crate::sync::parking::{Condvar, Mutex};
 
 /// No token, nobody asleep.
@@ -76,7 +77,7 @@ impl Parker {
 
     /// Sleeps until there is a token, or until `timeout` has passed. True if it took a token.
     pub fn park_timeout(&self, timeout: Duration) -> bool {
-        match Instant::now().checked_add(timeout) {
+        match now().checked_add(timeout) {
             Some(deadline) => self.park_until(deadline),
             None => self.inner.park(None),
         }

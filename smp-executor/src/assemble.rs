@@ -1,9 +1,8 @@
 //! A pool's parts, put together before any thread starts.
 
 use std::iter;
-use std::time::Instant;
 
-use executor_common::sync::{Arc, Counter, LOOM};
+use executor_common::sync::{Arc, Counter, LOOM, SHUTTLE, now};
 use executor_common::{Parker, WorkerCounters};
 
 use crate::fork::{Forks, Private};
@@ -23,8 +22,10 @@ pub(crate) fn fork_capacity(stack_size: Option<usize>) -> usize {
     const DEFAULT_STACK_BYTES: usize = 2 << 20;
     /// A stack of 64 MiB; deeper forks run serially.
     const MAX_FORKS: usize = 1 << 20;
-    if LOOM {
-        return 4;
+    match (LOOM, SHUTTLE) {
+        (true, _) => return 4,
+        (_, true) => return 16,
+        _ => {}
     }
     (stack_size.unwrap_or(DEFAULT_STACK_BYTES) / MIN_FRAME_BYTES).min(MAX_FORKS)
 }
@@ -54,7 +55,7 @@ impl Default for Plan {
 
 /// The pool and its workers, before any thread. None if there is no memory for so many forks.
 pub(crate) fn assemble(count: usize, plan: Plan) -> Option<(Arc<Shared>, Vec<Worker>)> {
-    let epoch = Instant::now();
+    let epoch = now();
     let privates = iter::repeat_with(|| Private::new(plan.forks_each)).take(count + plan.spares);
     let privates: Vec<_> = privates.collect::<Option<_>>()?;
     let (seats, remotes): (Vec<_>, Vec<_>) = (0..)

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use executor_common::sync::{Arc, Mutex, thread};
+use executor_common::sync::{Arc, Mutex, now, thread};
 use executor_common::{
     ExecutorMetrics, JoinHandle, Priority, Role, ShutdownReport, Spawn, SpawnError, TrySpawnError,
     blocking,
@@ -272,7 +272,7 @@ impl SmpExecutor {
     /// As [`SmpExecutor::shutdown`] for at most `timeout`. What has not started then is cancelled, futures that
     /// wait included; closures that still run are reported and left to end by themselves, and a drop does not wait for them.
     pub fn shutdown_timeout(&self, timeout: Duration) -> ShutdownReport {
-        self.shut_down(Instant::now().checked_add(timeout))
+        self.shut_down(now().checked_add(timeout))
     }
 
     fn shut_down(&self, deadline: Option<Instant>) -> ShutdownReport {
@@ -342,7 +342,7 @@ impl SmpExecutor {
     fn wait_for_idle_workers(&self) -> Option<(usize, Tally)> {
         let shared = self.shared();
         loop {
-            if shared.lifecycle.wait(Some(Instant::now() + LEAVE_CHECK_INTERVAL)) {
+            if shared.lifecycle.wait(Some(now() + LEAVE_CHECK_INTERVAL)) {
                 return None;
             }
             let emptied = shared.cancel_behind_held();
@@ -358,7 +358,7 @@ impl SmpExecutor {
     /// The pool is stopping: waits until all workers have left.
     fn wait_for_all_workers(&self) {
         let mut interval = LEAVE_CHECK_INTERVAL;
-        while !self.shared().lifecycle.wait(Some(Instant::now() + interval)) {
+        while !self.shared().lifecycle.wait(Some(now() + interval)) {
             self.shared().cancel_behind_held();
             interval = MAX_LEAVE_CHECK_INTERVAL.min(interval * 2);
         }

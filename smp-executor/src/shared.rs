@@ -83,7 +83,7 @@ pub(crate) struct Settings {
 }
 
 /// Shards of the registry: enough that threads that spawn futures at once rarely meet.
-const REGISTRY_SHARDS: usize = if executor_common::sync::LOOM { 1 } else { 16 };
+const REGISTRY_SHARDS: usize = if executor_common::sync::MODEL { 1 } else { 16 };
 
 impl Shared {
     pub(crate) fn new(

@@ -12,8 +12,8 @@ use std::cell::Cell;
 use std::ptr::NonNull;
 use std::time::Instant;
 
-use executor_common::sync::Arc;
 use executor_common::sync::atomic::{Ordering, fence};
+use executor_common::sync::{Arc, now};
 use executor_common::{
     DomainId, Parker, Priority, RunOutcome, Runnable, WorkerCounters, enter_domain,
     enter_own_domain, set_blocker, set_in_place_counter,
@@ -81,7 +81,7 @@ impl Worker {
             forks,
             parker,
             tick: Cell::new(0),
-            last_inbox_look: Cell::new(Instant::now()),
+            last_inbox_look: Cell::new(now()),
             last_inbox_tick: Cell::new(0),
             inbox_interval: Cell::new(MAX_INBOX_INTERVAL),
             patience: Patience::new(),
@@ -268,7 +268,7 @@ impl Worker {
         counters.end_busy();
         counters.parks.add_owned(1);
         observe::call(self.shared.hooks.on_park.as_ref(), self.index);
-        let begin = Instant::now();
+        let begin = now();
         let woken = self.shared.sleep.fall_asleep(
             self.index,
             &self.parker,
@@ -276,7 +276,7 @@ impl Worker {
             self.is_bound(),
             |others| self.is_work_left(others),
         );
-        self.patience.note_sleep(begin.elapsed());
+        self.patience.note_sleep(now().duration_since(begin));
         self.woken(woken)
     }
 

@@ -1,10 +1,8 @@
 //! Makes everything but the threads.
 
-use std::time::Instant;
-
 use executor_common::cpu::default_parallelism;
-use executor_common::sync::Arc;
 use executor_common::sync::asymmetric::Fences;
+use executor_common::sync::{Arc, now};
 use executor_common::{DomainId, Parker, Role};
 
 use super::{AmpBuilder, BuildError};
@@ -27,7 +25,7 @@ pub(super) fn assemble(
     let shutdown_order = shutdown_order(builder, plan)?;
     let roles: Vec<_> = plan.roles().collect();
     let parkers = parkers(&roles);
-    let (executor, epoch) = (DomainId::unique(), Instant::now());
+    let (executor, epoch) = (DomainId::unique(), now());
     let mut states: Vec<Arc<RoleState>> = Vec::new();
     let mut first_worker = 0;
     for (index, config) in roles.iter().enumerate() {

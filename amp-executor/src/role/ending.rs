@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use executor_common::sync::MutexGuard;
 use executor_common::sync::atomic::{Ordering, fence};
+use executor_common::sync::{MutexGuard, now};
 
 use super::{RoleState, WorkerState};
 
@@ -130,7 +130,7 @@ impl RoleState {
     pub(crate) fn wait_until_settled(&self) {
         let is_unsettled = || self.workers.iter().any(WorkerState::is_between_tasks);
         // Who leaves tells it; who decides, once more, to run a task tells nobody.
-        while !self.wait_while(Some(Instant::now() + SETTLING), is_unsettled) {}
+        while !self.wait_while(Some(now() + SETTLING), is_unsettled) {}
     }
 
     fn wait_while(&self, deadline: Option<Instant>, keeps_waiting: impl Fn() -> bool) -> bool {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use executor_common::sync::now;
 use executor_common::{JoinHandle, TrySpawnError};
 
 use super::{RoleHandle, far_future};
@@ -79,7 +80,7 @@ impl RoleHandle {
         F: FnMut() + Send + 'static,
     {
         // A period beyond the clock's range is none that would end.
-        let first = Instant::now().checked_add(period).unwrap_or_else(far_future);
+        let first = now().checked_add(period).unwrap_or_else(far_future);
         self.spawn_every_from(first, period, MissedPeriods::default(), f)
     }
 

@@ -6,9 +6,8 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::time::Instant;
 
-use executor_common::sync::Arc;
+use executor_common::sync::{Arc, now};
 use executor_common::{DomainId, Role, ShutdownReport, enter_domain, enter_own_domain};
 
 use super::dispatch::TimedStep;
@@ -118,7 +117,7 @@ impl ModelWorker {
     pub fn sleep(&self) {
         let wakes_at = self.worker.wakes_at();
         // There is no time in a model, and a sleep until then would have no end.
-        if wakes_at.is_none_or(|wakes_at| wakes_at > Instant::now()) {
+        if wakes_at.is_none_or(|wakes_at| wakes_at > now()) {
             let (_, mut watch) = self.worker.take_place();
             self.worker.sleep_until(wakes_at, &mut watch);
         }

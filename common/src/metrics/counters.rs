@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::snapshot::WorkerMetrics;
-use crate::sync::Counter;
+use crate::sync::{Counter, now};
 use crate::task::RunOutcome;
 
 /// A worker's counters. The worker alone writes them, except where a field says otherwise.
@@ -170,7 +170,7 @@ impl WorkerCounters {
     /// The time, in nanoseconds since the epoch.
     pub fn now_ns(&self) -> u64 {
         // 584 years fit, half of which `busy` has room for.
-        self.epoch.elapsed().as_nanos() as u64
+        now().saturating_duration_since(self.epoch).as_nanos() as u64
     }
 }
 

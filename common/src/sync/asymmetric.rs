@@ -80,7 +80,7 @@ impl Default for Fences {
     }
 }
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(any(loom, shuttle))))]
 mod imp {
     use std::sync::OnceLock;
     use std::sync::atomic::{Ordering, compiler_fence};
@@ -107,7 +107,7 @@ mod imp {
     }
 }
 
-#[cfg(all(not(target_os = "linux"), not(loom)))]
+#[cfg(all(not(target_os = "linux"), not(any(loom, shuttle))))]
 mod imp {
     use std::sync::atomic::{Ordering, compiler_fence};
 
@@ -127,9 +127,9 @@ mod imp {
 
 /// A model has no asymmetric fence. Two ordinary ones give the same guarantee to a pair of light and heavy. They give more
 /// than that: light ones order each other, and other SeqCst fences. Models do not see it if something relies on that.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 mod imp {
-    use loom::sync::atomic::{Ordering, fence};
+    use super::{Ordering, fence};
 
     use crate::sync::imp::weaken;
 

@@ -41,66 +41,9 @@ pub mod atomic;
 #[path = "loom/weaken.rs"]
 pub(super) mod weaken;
 
-/// What a thread sleeps on for as long as nobody needs it.
-pub mod parking {
-    use std::time::Instant;
-
-    /// Guards nothing but the way into a sleep.
-    #[derive(Debug, Default)]
-    pub struct Mutex(super::Mutex<()>);
-
-    /// Guard of [`Mutex`].
-    pub type MutexGuard<'a> = super::MutexGuard<'a, ()>;
-
-    impl Mutex {
-        /// Locks.
-        pub fn lock(&self) -> MutexGuard<'_> {
-            self.0.lock()
-        }
-    }
-
-    /// Where the sleepers are.
-    #[derive(Debug, Default)]
-    pub struct Condvar(super::Condvar);
-
-    impl Condvar {
-        /// Releases the lock, waits for a notification, locks again.
-        pub fn wait(&self, guard: &mut MutexGuard<'_>) {
-            self.0.wait(guard);
-        }
-
-        /// As [`Condvar::wait`]: the deadline never strikes in a model.
-        pub fn wait_until(&self, guard: &mut MutexGuard<'_>, _: Instant) -> bool {
-            self.0.wait(guard);
-            false
-        }
-
-        /// Wakes one waiter.
-        pub fn notify_one(&self) {
-            self.0.notify_one();
-        }
-    }
-}
-
 /// Spin-wait hint. A model must leave a spinning thread, or it never ends.
 pub mod hint {
     pub use loom::hint::spin_loop;
-}
-
-/// Calls `f`, and drops `guard` if that unwinds, and only then; here after the unwinding has ended. Model threads share
-/// one thread of the operating system, so that a lock which another one lets go of meanwhile would count as
-/// poisoned.
-pub fn guarded<G, R>(guard: G, f: impl FnOnce() -> R) -> R {
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) {
-        Ok(result) => {
-            std::mem::forget(guard);
-            result
-        }
-        Err(payload) => {
-            drop(guard);
-            std::panic::resume_unwind(payload)
-        }
-    }
 }
 
 /// Threads.
@@ -206,4 +149,9 @@ impl Condvar {
     pub fn notify_all(&self) {
         self.0.notify_all();
     }
+}
+
+/// The time. A model has none, and nothing in it may depend on what this says.
+pub fn now() -> Instant {
+    Instant::now()
 }

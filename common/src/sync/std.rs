@@ -2,6 +2,7 @@
 
 pub use std::sync::Arc;
 pub use std::thread_local;
+use std::time::Instant;
 
 pub use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -140,4 +141,10 @@ impl<T> UnsafeCell<T> {
     pub fn into_inner(self) -> T {
         self.0.into_inner()
     }
+}
+
+/// The time.
+#[inline(always)]
+pub fn now() -> Instant {
+    Instant::now()
 }

@@ -9,6 +9,8 @@
 
 use std::time::Instant;
 
+use crate::sync::now;
+
 /// What a task's first step asks.
 pub(super) trait Deadline {
     /// Whether the answer is ever yes.
@@ -44,7 +46,7 @@ impl Deadline for StartBefore {
 
     #[inline]
     fn is_missed(&mut self) -> bool {
-        self.0.take().is_some_and(|deadline| Instant::now() >= deadline)
+        self.0.take().is_some_and(|deadline| now() >= deadline)
     }
 }
 

@@ -18,7 +18,7 @@ use super::running::{current_domain, is_in_domain, is_running_here};
 use crate::block_on::{block_on, block_on_until};
 use crate::blocking::{blocking, is_blocking_dear};
 use crate::panic::discard;
-use crate::sync::{LOOM, hint};
+use crate::sync::{MODEL, hint, now};
 
 /// How long a worker looks before it blocks. Making another thread work instead costs about as much.
 const SPIN: Duration = Duration::from_micros(5);
@@ -109,7 +109,7 @@ impl<T> JoinHandle<T> {
     /// The outer error is the handle itself: the task is not done yet.
     pub fn join_timeout(mut self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
         self.run_in_place();
-        let Some(deadline) = Instant::now().checked_add(timeout) else { return Ok(self.join()) };
+        let Some(deadline) = now().checked_add(timeout) else { return Ok(self.join()) };
         if let Some(result) = self.result_without_blocking(Some(deadline)) {
             return Ok(result);
         }
@@ -188,15 +188,15 @@ impl<T> JoinHandle<T> {
         if is_running_here(self.id()) {
             return Some(Err(JoinError::self_join(self.id())));
         }
-        let ended = !LOOM && is_blocking_dear() && self.ends_soon(deadline);
+        let ended = !MODEL && is_blocking_dear() && self.ends_soon(deadline);
         ended.then(|| self.take_output())
     }
 
     /// Looks for a while whether the task ends, at most until `deadline`. True if it has ended.
     fn ends_soon(&self, deadline: Option<Instant>) -> bool {
-        let end = Instant::now() + SPIN;
+        let end = now() + SPIN;
         let end = deadline.map_or(end, |deadline| end.min(deadline));
-        while Instant::now() < end {
+        while now() < end {
             for _ in 0..SPINS_PER_LOOK {
                 hint::spin_loop();
             }

@@ -37,7 +37,7 @@ use std::ptr::NonNull;
 use crossbeam_utils::CachePadded;
 
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{LOOM, Mutex};
+use crate::sync::{MODEL, Mutex};
 
 /// A cache line, in bytes.
 const LINE: usize = 64;
@@ -63,7 +63,7 @@ impl Class {
     const fn of(layout: Layout) -> Option<Self> {
         let lines = layout.size().div_ceil(LINE);
         // Interpreters, models and sanitizers find more mistakes where each cell is memory of its own.
-        if LOOM
+        if MODEL
             || cfg!(any(miri, unpooled))
             || lines == 0
             || lines > CLASSES

@@ -1,6 +1,6 @@
 //! How a worker waits for a job that somebody else runs.
 
-use executor_common::sync::{LOOM, asymmetric};
+use executor_common::sync::{MODEL, asymmetric};
 
 use super::job::{JobRef, StackJob};
 use crate::worker::{Worker, pause};
@@ -9,13 +9,13 @@ use crate::worker::{Worker, pause};
 /// one and usually large, but its thief forks all the time; about 20 us of looking cost less than a sleep and a wake-up.
 ///
 /// None in a model, for the reason given at `worker::pause`.
-const WAIT_ROUNDS: u32 = if LOOM { 0 } else { 160 };
+const WAIT_ROUNDS: u32 = if MODEL { 0 } else { 160 };
 
 /// Of those, how many only pause in between.
 const SPIN_ROUNDS: u32 = 128;
 
 /// After so many it asks its thief for jobs. Not at once: a thief that is about to finish is better left alone.
-const ASK_ROUND: u32 = if LOOM { u32::MAX } else { 8 };
+const ASK_ROUND: u32 = if MODEL { u32::MAX } else { 8 };
 
 /// How a wait for a stolen job ended.
 #[must_use]

@@ -8,6 +8,8 @@
 
 use std::time::{Duration, Instant};
 
+use executor_common::sync::now;
+
 use crate::context;
 
 /// How long a block should take: short for whoever waits, and long enough that a look and a reading of the
@@ -116,7 +118,7 @@ impl Pace {
     fn begin_sample(&mut self, items: usize) {
         self.block = self.block.min(items);
         self.due = self.done + items;
-        self.begin = Some((Instant::now(), self.done));
+        self.begin = Some((now(), self.done));
     }
 
     #[inline(never)]
@@ -124,7 +126,7 @@ impl Pace {
         let Some((begin, before)) = self.begin else {
             return self.begin_sample(if self.cost.is_some() { self.block } else { SAMPLE });
         };
-        let now = Instant::now();
+        let now = now();
         let (time, items) = (now - begin, self.done - before);
         let fitting = BLOCK.as_nanos() * items as u128 / time.as_nanos().max(1);
         let most = self.done.saturating_mul(GROWTH);

@@ -5,11 +5,15 @@
 //! asymmetric fence, known as biased locking (Dice, Moir and Scherer, "Quickly Reacquirable Locks", 2003).
 
 use executor_common::sync::atomic::{AtomicBool, Ordering};
-use executor_common::sync::{LOOM, Mutex, UnsafeCell, asymmetric, hint};
+use executor_common::sync::{LOOM, Mutex, SHUTTLE, UnsafeCell, asymmetric, hint};
 
 /// How often another thread looks whether the owner is out. It is in for a few nanoseconds, unless the system has taken its
-/// core away. A model has no such system, and no end if a thread looks again and again.
-const PATIENCE: u32 = if LOOM { u32::MAX } else { 64 };
+/// core away. A model has no such system, and no end if a thread looks again and again. A random schedule takes cores away all the time.
+const PATIENCE: u32 = match (LOOM, SHUTTLE) {
+    (true, _) => u32::MAX,
+    (_, true) => 2,
+    _ => 64,
+};
 
 /// A value that one thread, the owner, uses all the time, and others now and then.
 pub(super) struct Biased<T> {

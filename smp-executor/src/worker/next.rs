@@ -1,8 +1,8 @@
 //! Which of its queues a worker serves next, and how often it looks into the inbox.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use executor_common::sync::LOOM;
+use executor_common::sync::{LOOM, now};
 use executor_common::{Priority, Runnable};
 
 use super::Worker;
@@ -65,7 +65,7 @@ impl Worker {
     fn is_inbox_overdue(&self) -> bool {
         !LOOM
             && !self.shared.inbox.is_empty_at(Priority::Normal)
-            && self.last_inbox_look.get().elapsed() >= INBOX_PERIOD
+            && now().duration_since(self.last_inbox_look.get()) >= INBOX_PERIOD
     }
 
     /// Whether it is time to look into the inbox before this worker's own queue.
@@ -90,7 +90,7 @@ impl Worker {
         if LOOM {
             return;
         }
-        let now = Instant::now();
+        let now = now();
         let passed = now - self.last_inbox_look.replace(now);
         let ticks = tick.wrapping_sub(self.last_inbox_tick.replace(tick));
         let wanted = INBOX_PERIOD.as_nanos() * u128::from(ticks) / passed.as_nanos().max(1);

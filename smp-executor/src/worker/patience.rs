@@ -3,18 +3,18 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use executor_common::sync::LOOM;
+use executor_common::sync::MODEL;
 
 /// A search of this length, about 8 us, costs a little less than it costs the waker to wake this worker, and pays for itself if work comes
 /// meanwhile.
-const USUAL_ROUNDS: u32 = if LOOM { 1 } else { 40 };
+const USUAL_ROUNDS: u32 = if MODEL { 1 } else { 40 };
 
 /// About a microsecond: enough to see what comes just behind the last task.
-const MIN_ROUNDS: u32 = if LOOM { 1 } else { 4 };
+const MIN_ROUNDS: u32 = if MODEL { 1 } else { 4 };
 
 /// About 400 us. So long beside a worker that has something for others all the time, and then runs it itself: to be woken for
 /// that costs the other one more than to be watched.
-const MAX_ROUNDS: u32 = if LOOM { 1 } else { 2048 };
+const MAX_ROUNDS: u32 = if MODEL { 1 } else { 2048 };
 
 /// A sleep that ended within this time, the time of the wake-up included, would better have been a search.
 const SHORT_SLEEP: Duration = Duration::from_micros(100);

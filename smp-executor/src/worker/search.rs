@@ -1,7 +1,7 @@
 //! How a worker looks for work that is not its own.
 
 use executor_common::Priority;
-use executor_common::sync::{LOOM, hint, thread};
+use executor_common::sync::{LOOM, MODEL, hint, thread};
 
 use super::{Found, Worker};
 use crate::shared::Remote;
@@ -10,7 +10,7 @@ use crate::sleep::Others;
 
 /// Each so many rounds, about 7 us, and in the last one, a searcher takes private tasks and forked jobs from workers that have not
 /// heard the question: those do something long.
-const SEIZE_INTERVAL: u32 = if LOOM { 1 } else { 32 };
+const SEIZE_INTERVAL: u32 = if MODEL { 1 } else { 32 };
 /// About 200 ns: whoever waits longer between two looks finds a small job when it is almost done.
 const SPINS_PER_ROUND: u32 = 8;
 
@@ -162,7 +162,7 @@ impl Worker {
 
 /// Whether the worker ends one task after the other. Looks for about a microsecond.
 fn is_busy_with_short_tasks(remote: &Remote) -> bool {
-    const LOOKS: u32 = if LOOM { 0 } else { 5 };
+    const LOOKS: u32 = if MODEL { 0 } else { 5 };
     let before = remote.counters.tasks_run.get();
     (0..LOOKS).any(|_| {
         pause(true);
