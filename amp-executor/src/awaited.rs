@@ -1,6 +1,6 @@
 //! What a blocked worker waits for, and who could bring it.
 
-use executor_common::AbortHandle;
+use executor_common::{AbortHandle, TaskId};
 
 use crate::channel::LaneId;
 use crate::deadlock::{Target, Waits};
@@ -55,9 +55,21 @@ impl Shared {
             Awaited::Room(of, lane) => {
                 !role.is_closing() && self.roles[*of].channel.lane(*lane).may_be_lent()
             }
-            // It may run the task.
-            Awaited::Answer(_) => !role.workers[place].has_left(),
+            // It runs the task, or may do so.
+            Awaited::Answer(task) => match self.runner(task.id()) {
+                Some(runner) => worker == runner,
+                None => !role.workers[place].has_left(),
+            },
         }
+    }
+
+    /// The worker that runs a task, where that is seen. Of a worker that waits it is what its wait is part of: it has entered the graph
+    /// since it began that, under the lock that the caller holds.
+    fn runner(&self, task: TaskId) -> Option<usize> {
+        self.roles
+            .iter()
+            .flat_map(|role| role.workers.iter())
+            .position(|worker| worker.running.is(task))
     }
 
     /// The role of a worker, and its place there.

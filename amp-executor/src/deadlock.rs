@@ -11,7 +11,7 @@
 //! |---|---|
 //! | for room in the lane that a role's workers share | these workers, and those that take from it because they lend, as long as they would |
 //! | for room in one core's own lane | that core's worker |
-//! | for a reply | the workers that could run the task |
+//! | for a reply | the worker that runs the task, or, while it waits, those that could run it |
 //!
 //! One too many of them can hide a deadlock; one that is left out makes a false alarm.
 //!

@@ -57,6 +57,11 @@ impl RunningTask {
         self.task.set(0);
     }
 
+    /// Whether it is this one. What a task runs in its own place is not seen.
+    pub(crate) fn is(&self, task: TaskId) -> bool {
+        self.task.get() == task.as_u64()
+    }
+
     fn sample(&self) -> Sample {
         Sample { sequence: self.sequence.get(), task: TaskId::from_u64(self.task.get()) }
     }

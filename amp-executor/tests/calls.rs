@@ -335,6 +335,33 @@ fn a_free_worker_is_hope() {
     });
 }
 
+/// The second worker of the called role is free. But the first one has begun, and waits for the caller.
+#[test]
+fn a_free_worker_is_no_hope_for_what_another_one_runs() {
+    watchdog(|| {
+        let amp = AmpExecutor::builder()
+            .role(RoleConfig::new(A).cores([0, 1]).capacity(4))
+            .role(RoleConfig::new(B).cores([2]).capacity(1))
+            .cpus(Arc::new(FakeCpus { pins: Pins::Granted }))
+            .build()
+            .unwrap();
+        let (a, b) = (amp.role(A).unwrap(), amp.role(B).unwrap());
+        for _ in 0..50 {
+            let (to_a, to_b) = (a.clone(), b.clone());
+            let outer = b.spawn(move || {
+                fill(&to_b);
+                to_a.call_blocking(move || to_b.spawn(|| ()).map(drop))
+            });
+            match outer.unwrap().join().unwrap() {
+                Ok(inner) => assert!(matches!(inner, Err(SpawnError::WouldDeadlock(_)))),
+                outer => assert!(is_deadlock(&outer)),
+            }
+        }
+        let _ = amp.shutdown();
+        assert_accounted(&amp.metrics());
+    });
+}
+
 /// Who is called is busy, and not stuck.
 #[test]
 fn a_long_wait_is_no_deadlock() {
