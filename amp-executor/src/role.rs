@@ -11,7 +11,7 @@ use std::time::Instant;
 use crossbeam_utils::CachePadded;
 use executor_common::sync::asymmetric::Fences;
 use executor_common::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use executor_common::sync::{Condvar, Counter, Mutex};
+use executor_common::sync::{Condvar, Counter, LOOM, Mutex};
 use executor_common::{
     DomainId, PanicHook, Role, RunOutcome, Runnable, Schedule, TaskRegistry, Unparker,
     WorkerCounters,
@@ -113,8 +113,9 @@ pub(crate) struct RoleParts {
     pub(crate) on_panic: Option<PanicHook>,
 }
 
-/// More shards than this do not make spawning futures any faster.
-const MAX_REGISTRY_SHARDS: usize = 8;
+/// More shards than this do not make spawning futures any faster. In a model there is one: a task's shard follows from its id,
+/// which differs from one execution to the next.
+const MAX_REGISTRY_SHARDS: usize = if LOOM { 1 } else { 8 };
 
 impl RoleState {
     pub(crate) fn new(parts: RoleParts) -> Self {

@@ -29,26 +29,25 @@ fn pair() -> Pair {
     Pair { roles: [ROLE, OTHER].map(|role| amp.handle().role(role).unwrap()), workers, _amp: amp }
 }
 
-/// Has each of two workers wait for the other one's role. Who is told that this has no end goes on with its work.
+/// Has each of two workers wait for the other one's role, and then run what is there. Counts what they have run.
 fn cycle<E>(
     pair: Pair,
-    wait: impl Fn(&RoleHandle) -> Result<(), E> + Clone + 'static,
+    wait: impl Fn(&RoleHandle, &Done) -> Result<(), E> + Clone + 'static,
     is_deadlock: impl Fn(&E) -> bool,
-) where
+) -> Done
+where
     E: 'static,
 {
     let [role, other] = pair.roles;
     let [worker, other_worker] = pair.workers;
+    let ran = Done::new();
     let run = |worker: ModelWorker, target: RoleHandle| {
-        let wait = wait.clone();
+        let (wait, ran) = (wait.clone(), ran.clone());
         move || {
             let mut outcome = None;
             worker.enter(|| {
-                let waited = wait(&target);
-                if waited.is_err() {
-                    while worker.run_next() {}
-                }
-                outcome = Some(waited);
+                outcome = Some(wait(&target, &ran));
+                while worker.run_next() {}
             });
             outcome.expect("the worker has been entered")
         }
@@ -59,16 +58,18 @@ fn cycle<E>(
         [Ok(()), Err(error)] | [Err(error), Ok(())] => assert!(is_deadlock(&error)),
         _ => panic!("exactly one of the two is told"),
     }
+    ran
 }
 
 #[test]
 fn of_two_workers_that_call_each_other_one_is_told() {
     check("calls: cycle of two", || {
-        cycle(
+        let ran = cycle(
             pair(),
-            |role| role.call_blocking(|| ()),
+            |role, ran| role.call_blocking(ran.one()),
             |error| matches!(error, CallError::Spawn(SpawnError::WouldDeadlock(_))),
         );
+        assert!(ran.is(1), "what is refused does not run");
     });
 }
 
@@ -81,7 +82,7 @@ fn of_two_workers_that_wait_for_each_other_s_room_one_is_told() {
         }
         cycle(
             pair,
-            |role| role.spawn(|| ()).map(drop),
+            |role, ran| role.spawn(ran.one()).map(drop),
             |error| matches!(error, SpawnError::WouldDeadlock(_)),
         );
     });
@@ -89,13 +90,22 @@ fn of_two_workers_that_wait_for_each_other_s_room_one_is_told() {
 
 #[test]
 fn room_reaches_a_worker_that_waits_for_it() {
-    check("spawns: worker blocked, room", || {
+    check("spawns: worker blocked twice, room", || {
         let Pair { roles: [role, other], workers: [worker, other_worker], _amp } = pair();
         drop(other.try_spawn(|| ()).unwrap());
         let working = thread::spawn(move || {
-            other_worker.enter(|| assert!(other_worker.run_next()));
+            other_worker.enter(|| {
+                for _ in 0..2 {
+                    while !other_worker.run_next() {
+                        thread::yield_now();
+                    }
+                }
+            });
         });
-        worker.enter(|| assert!(other.spawn(|| ()).is_ok()));
+        worker.enter(|| {
+            assert!(other.spawn(|| ()).is_ok());
+            assert!(other.spawn(|| ()).is_ok());
+        });
         working.join().unwrap();
         drop(role);
     });

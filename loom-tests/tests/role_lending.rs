@@ -191,6 +191,18 @@ fn a_call_of_a_lender_that_has_own_work_reaches_the_next() {
     });
 }
 
+#[test]
+fn the_room_that_a_lender_makes_reaches_a_blocked_spawner() {
+    check("lending: blocked spawner, room by a lender", || {
+        let (amp, _busy, lender) = roles();
+        let role = amp.handle().role(ROLE).unwrap();
+        drop(role.try_spawn(|| ()).unwrap());
+        let spawning = thread::spawn(move || role.spawn(|| ()).map(drop));
+        lender.enter(|| assert!(lender.run_lent()));
+        spawning.join().unwrap().unwrap();
+    });
+}
+
 /// The borrowed task may be the last one of its role: what it has done is seen behind the drain.
 #[test]
 fn a_drain_waits_for_a_borrowed_task() {
@@ -247,6 +259,19 @@ fn a_future_that_a_lender_has_taken_goes_home() {
         let task = amp.handle().role(ROLE).unwrap().try_spawn_future(async { 7 }).unwrap();
         let lending = on_a_thread(lender, |lender| assert!(!lender.run_lent()));
         own.enter(|| own.work_until(|| task.is_finished()));
+        assert_eq!(task.join().unwrap(), 7);
+        lending.join().unwrap();
+    });
+}
+
+#[test]
+fn the_end_waits_for_a_future_that_is_sent_home() {
+    check("lending: future sent home against close", || {
+        let (amp, own, lender) = roles();
+        let task = amp.handle().role(ROLE).unwrap().try_spawn_future(async { 7 }).unwrap();
+        let lending = on_a_thread(lender, |lender| assert!(!lender.run_lent()));
+        amp.close(ROLE);
+        own.run();
         assert_eq!(task.join().unwrap(), 7);
         lending.join().unwrap();
     });

@@ -2,10 +2,11 @@
 
 #![cfg(loom)]
 
-use amp_executor::{AmpExecutor, JoinHandle, SpawnError, yield_now};
+use amp_executor::model::ModelAmp;
+use amp_executor::{AmpExecutor, JoinHandle, RoleConfig, SpawnError, yield_now};
 use executor_common::sync::thread;
-use loom_tests::role::{ROLE, builder, one_core};
-use loom_tests::{aside, check};
+use loom_tests::role::{ROLE, builder, model, one_core};
+use loom_tests::{Pause, aside, check};
 
 /// One role, one worker, room for one task.
 fn executor() -> AmpExecutor {
@@ -65,5 +66,47 @@ fn an_abort_that_races_with_the_shutdown_leaves_nothing() {
         assert_eq!(amp.shutdown().still_running, 0);
         aborting.join().unwrap();
         assert!(handle.is_finished());
+    });
+}
+
+/// Two workers that stay for a future though their role is closed. They fall asleep.
+fn two_that_stay(
+    future: impl Future<Output = ()> + Send + 'static,
+) -> (ModelAmp, [thread::JoinHandle<()>; 2], JoinHandle<()>) {
+    let (amp, [first, second]) = model([RoleConfig::new(ROLE).cores([0, 1]).capacity(1)]);
+    let handle = amp.handle().role(ROLE).unwrap().try_spawn_future(future).unwrap();
+    first.enter(|| assert!(first.run_next()));
+    amp.close(ROLE);
+    let working = [first, second].map(|worker| thread::spawn(move || worker.run()));
+    aside(thread::yield_now);
+    (amp, working, handle)
+}
+
+#[test]
+fn the_end_of_the_last_future_releases_all_workers() {
+    check("role: future woken beside two workers that stay", || {
+        let pause = Pause::new();
+        let (_amp, working, handle) = two_that_stay(pause.wait());
+        pause.waker().expect("it has been polled").wake();
+        for each in working {
+            each.join().unwrap();
+        }
+        handle.join().unwrap();
+    });
+}
+
+/// The future may be cancelled by neither of them, but by who ends the role.
+#[test]
+fn the_cancellation_of_the_last_future_releases_all_workers() {
+    check("role: cancel beside two workers that stay", || {
+        let (amp, working, handle) = two_that_stay(std::future::pending());
+        amp.stop(ROLE);
+        aside(|| {
+            amp.cancel_waiting(ROLE);
+            for each in working {
+                each.join().unwrap();
+            }
+        });
+        assert!(handle.join().unwrap_err().is_cancelled());
     });
 }

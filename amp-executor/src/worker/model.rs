@@ -63,6 +63,11 @@ impl ModelAmp {
         self.role(role).stop();
     }
 
+    /// The second half: cancels what waits.
+    pub fn cancel_waiting(&self, role: Role) {
+        self.role(role).cancel_waiting();
+    }
+
     /// Takes nothing more, and waits for nobody.
     pub fn close(&self, role: Role) {
         self.role(role).close();
