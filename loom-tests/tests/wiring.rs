@@ -25,15 +25,21 @@ mod planted {
     use executor_common::sync::{Arc, thread};
     use loom_tests::{Plain, check};
 
-    /// Runs the test `planted` and requires it to fail for the given reason.
-    fn fails(planted: &str, reason: &str, environment: &[(&str, &str)]) {
+    /// Runs the test `planted`: whether it passes, and what it says.
+    fn outcome(planted: &str, environment: &[(&str, &str)]) -> (bool, String) {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", &format!("planted::{planted}"), "--include-ignored", "--nocapture"])
+            .env_remove("LOOM_MAY_END_EARLY")
             .envs(environment.iter().copied())
             .output()
             .unwrap();
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success(), "{planted} passed:\n{text}");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// Runs the test `planted` and requires it to fail for the given reason.
+    fn fails(planted: &str, reason: &str, environment: &[(&str, &str)]) {
+        let (passes, text) = outcome(planted, environment);
+        assert!(!passes, "{planted} passed:\n{text}");
         assert!(text.contains(reason), "{planted} failed for another reason:\n{text}");
     }
 
@@ -60,6 +66,13 @@ mod planted {
     #[test]
     fn a_budget_that_ends_first_is_a_failure() {
         fails("sleep_with_fences", "not exhausted", &[("LOOM_MAX_DURATION", "0")]);
+    }
+
+    #[test]
+    fn a_budget_that_may_end_first_is_told() {
+        let environment = [("LOOM_MAX_DURATION", "0"), ("LOOM_MAY_END_EARLY", "1")];
+        let (passes, text) = outcome("sleep_with_fences", &environment);
+        assert!(passes && text.contains("NOT EXHAUSTED at "), "{text}");
     }
 
     #[test]
