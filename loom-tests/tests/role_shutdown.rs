@@ -110,3 +110,23 @@ fn the_cancellation_of_the_last_future_releases_all_workers() {
         assert!(handle.join().unwrap_err().is_cancelled());
     });
 }
+
+/// The task may be queued, about to begin, or running when the time is up.
+#[test]
+fn an_end_whose_time_is_up_knows_what_runs() {
+    check("role: time is up beside a task", || {
+        let (amp, [worker]) = model([one_core(1)]);
+        let handle = amp.handle().role(ROLE).unwrap().try_spawn(|| ()).unwrap();
+        let working = thread::spawn(move || {
+            worker.enter(|| _ = worker.run_next());
+            aside(|| worker.run());
+        });
+        if amp.cut_short(ROLE) == 0 {
+            assert!(handle.is_finished(), "nobody runs it, and nobody has ended it");
+        }
+        working.join().unwrap();
+        if let Err(error) = handle.join() {
+            assert!(error.is_cancelled());
+        }
+    });
+}

@@ -159,3 +159,21 @@ fn a_stop_races_with_the_end() {
         assert!(ticks.ran.get() <= 1 && ticks.gone.is(1));
     });
 }
+
+/// Aborted before its first run, in it, or while it waits for the next, which the end of the role makes its last.
+#[test]
+fn an_abort_of_a_periodic_task_races_with_its_run_and_the_end() {
+    check("timed: abort against run and close", || {
+        let (amp, role, worker) = one_worker();
+        let (ticking, ticks) = periodic(&role);
+        let abort = ticking.abort_handle();
+        let aborting = thread::spawn(move || abort.abort());
+        amp.close(ROLE);
+        worker.run();
+        aborting.join().unwrap();
+        if let Err(error) = ticking.join() {
+            assert!(error.is_cancelled());
+        }
+        assert!(ticks.ran.get() <= 1 && ticks.gone.is(1));
+    });
+}

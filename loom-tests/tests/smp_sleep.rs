@@ -204,3 +204,20 @@ fn a_worker_s_push_of_a_priority_reaches_another_that_lies_down() {
         });
     }
 }
+
+#[test]
+fn of_two_workers_one_searches_at_a_time() {
+    check("smp sleep: two begin to search", || {
+        let (pool, workers) = pool(2);
+        let [here, there] = two(workers);
+        let other = thread::spawn(move || {
+            let search = there.try_start_search();
+            (there, search)
+        });
+        let search = here.try_start_search();
+        let (there, other) = other.join().unwrap();
+        assert!(search.is_some() != other.is_some(), "half of the workers, and at least one");
+        search.into_iter().chain(other).for_each(|search| search.forget());
+        drop((here, there, pool));
+    });
+}

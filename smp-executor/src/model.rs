@@ -156,9 +156,14 @@ impl ModelWorker {
 
     /// Counts the worker as searching.
     pub fn start_search(&self) -> ModelSearch {
-        let searching = self.worker.shared().sleep.start_searching();
-        let searching = searching.expect("nobody else searches");
-        ModelSearch { shared: Arc::clone(&self.shared), worker: self.worker.index(), searching }
+        self.try_start_search().expect("nobody else searches")
+    }
+
+    /// Counts the worker as searching, unless too many others are.
+    pub fn try_start_search(&self) -> Option<ModelSearch> {
+        let searching = self.worker.shared().sleep.start_searching()?;
+        let (shared, worker) = (Arc::clone(&self.shared), self.worker.index());
+        Some(ModelSearch { shared, worker, searching })
     }
 
     /// Enters the worker among the sleepers, and does not sleep.

@@ -68,6 +68,15 @@ impl ModelAmp {
         self.role(role).cancel_waiting();
     }
 
+    /// As a shutdown of the role whose time is up: cancels what waits, and says how many of its workers hold a task then.
+    pub fn cut_short(&self, role: Role) -> usize {
+        let role = self.role(role);
+        role.stop();
+        role.cancel_waiting();
+        role.wait_until_settled();
+        role.in_task()
+    }
+
     /// Takes nothing more, and waits for nobody.
     pub fn close(&self, role: Role) {
         self.role(role).close();
