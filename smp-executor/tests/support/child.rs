@@ -93,7 +93,7 @@ pub(crate) fn others_sleep() -> bool {
     let own = unsafe { libc::gettid() }.to_string();
     let tasks = std::fs::read_dir("/proc/self/task").expect("Linux").flatten();
     let others = tasks.filter(|task| task.file_name() != *own);
-    others.map(|task| std::fs::read_to_string(task.path().join("stat"))).flatten().all(|stat| {
+    others.flat_map(|task| std::fs::read_to_string(task.path().join("stat"))).all(|stat| {
         // The name before it is in parentheses, and may hold anything.
         stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S'))
     })
