@@ -83,7 +83,7 @@ fn workers_are_moved_to_the_core_of_another_role() {
             let threads = [0, 1].map(|n| roles[n].spawn(gettid).unwrap().join().unwrap());
             let (ran, drops) = (Arc::new(AtomicU64::new(0)), Drops::default());
             let mut spawned = 0;
-            for round in 0..200 {
+            for round in 0..60 {
                 let at = round % 2;
                 // To one core, that of the other.
                 move_to(threads[at], cores[1 - at]);
@@ -265,7 +265,7 @@ impl CpuControl for Shrinking {
 #[test]
 fn cores_leave_the_allowed_set_and_come_back() {
     watchdog(|| {
-        for round in 0..20 {
+        for round in 0..9 {
             let idle = [IdlePolicy::Backoff, IdlePolicy::Park][round % 2];
             let cpus = Arc::new(Shrinking { allowed: Mutex::new(vec![0, 1, 2, 3]) });
             let told = Told::default();

@@ -36,7 +36,7 @@ fn a_destructor_ends_the_executor() {
     const FUTURES: usize = 8;
     watchdog(|| {
         let core = *usable().last().unwrap();
-        for round in 0..100 {
+        for round in 0..40 {
             let idle = if round % 2 == 0 { IdlePolicy::Spin } else { IdlePolicy::Park };
             let role = RoleConfig::new(A).cores([core]).idle(idle);
             let amp = Arc::new(AmpExecutor::builder().role(role).build().unwrap());
@@ -87,7 +87,7 @@ std::thread_local! {
 #[test]
 fn a_threads_own_destructors_drop_the_executor() {
     watchdog(|| {
-        for _ in 0..100 {
+        for _ in 0..30 {
             let amp = Arc::new(two_roles(8).build().unwrap());
             let handle = amp.handle();
             let ((tell, alone), (gone, is_gone)) = (mpsc::channel(), mpsc::channel());
@@ -127,7 +127,7 @@ fn values_of_a_core_work_with_other_roles_while_they_are_dropped() {
         }
     }
     watchdog(|| {
-        for _ in 0..100 {
+        for _ in 0..30 {
             let amp = two_roles(8).state(A, |_| None::<Works>).build().unwrap();
             let handle = amp.handle();
             let (tell, told) = mpsc::channel();
@@ -162,7 +162,7 @@ fn thread_local_values_use_handles_of_what_has_ended() {
         static USES: RefCell<Option<Uses>> = const { RefCell::new(None) };
     }
     watchdog(|| {
-        for _ in 0..100 {
+        for _ in 0..30 {
             let amp = one_role(8).build().unwrap();
             let (tell, told) = mpsc::channel();
             let uses = Uses(amp.role(A).unwrap(), tell);

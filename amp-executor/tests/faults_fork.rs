@@ -61,7 +61,7 @@ fn a_fork_between_two_executors() {
         return child_succeeds("a_fork_between_two_executors", "between");
     }
     watchdog(|| {
-        for _ in 0..50 {
+        for _ in 0..20 {
             let drops = Drops::default();
             use_a_new_one(&drops);
             let code = fork(|| {
@@ -100,7 +100,7 @@ fn a_fork_of_a_busy_process_leaves_it_alone() {
                 spawned
             }
         });
-        for round in 0..100 {
+        for round in 0..30 {
             until(|| ran.load(Ordering::SeqCst) > round);
             let seen = std::cell::Cell::new(0);
             let code = fork(|| {
@@ -129,7 +129,7 @@ fn a_fork_of_an_idle_process_leaves_it_alone() {
         let amp = two_roles(64).build().unwrap();
         let a = amp.role(A).unwrap();
         let drops = Drops::default();
-        for round in 1..=50 {
+        for round in 1..=20 {
             let counted = drops.counted();
             let waits = a
                 .spawn_future(async move {

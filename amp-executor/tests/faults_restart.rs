@@ -129,7 +129,7 @@ fn everything(
 #[test]
 fn everything_runs_though_workers_die_all_the_time() {
     watchdog(|| {
-        for round in 0..60 {
+        for round in 0..18 {
             let idle = [IdlePolicy::Park, IdlePolicy::Backoff, IdlePolicy::Spin][round % 3];
             let (builder, cpus, restarts) = failing(idle);
             let amp = builder.build().unwrap();
@@ -177,7 +177,7 @@ fn everything_runs_though_workers_die_all_the_time() {
 #[test]
 fn the_end_comes_though_workers_die_all_the_time() {
     watchdog(|| {
-        for round in 0..80 {
+        for round in 0..32 {
             let idle = [IdlePolicy::Park, IdlePolicy::Backoff][round % 2];
             let (builder, cpus, restarts) = failing(idle);
             let amp = builder.build().unwrap();

@@ -80,7 +80,7 @@ fn a_thread_that_the_kernel_refuses() {
     watchdog(|| {
         works(&four_workers().build().unwrap(), &ROLES);
         let before = threads();
-        for round in 0..40 {
+        for round in 0..10 {
             for (fitting, failing) in ROLES.into_iter().enumerate() {
                 let (tell, told) = mpsc::channel();
                 let tell_stop = tell.clone();
@@ -129,7 +129,7 @@ fn a_stall_watch_that_the_kernel_refuses() {
     watchdog(|| {
         let before = threads();
         let builder = || four_workers().stack_size(16 << 10).stall_limit(Duration::from_secs(9));
-        for _ in 0..100 {
+        for _ in 0..30 {
             limit(libc::RLIMIT_AS, mapped() + (1900 << 10));
             let error = builder().build().unwrap_err();
             assert!(matches!(error, BuildError::StallWatch(_)), "{error}");

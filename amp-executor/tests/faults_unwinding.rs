@@ -74,7 +74,7 @@ const DROPS: usize = 10;
 #[test]
 fn a_destructor_works_while_its_task_unwinds() {
     watchdog(|| {
-        for round in 0..100 {
+        for round in 0..30 {
             let amp = two_roles(16).state(A, |_| 7_u32).build().unwrap();
             let (a, b) = (amp.role(A).unwrap(), amp.role(B).unwrap());
             let drops = Drops::default();
@@ -106,7 +106,7 @@ fn a_destructor_works_while_its_task_unwinds() {
 #[test]
 fn a_destructor_waits_for_room_while_its_task_unwinds() {
     watchdog(|| {
-        for round in 0..100 {
+        for round in 0..30 {
             let amp = two_roles(1).build().unwrap();
             let (a, b) = (amp.role(A).unwrap(), amp.role(B).unwrap());
             let ((tell, told), (begin, begun)) = (mpsc::channel(), mpsc::channel());
@@ -186,7 +186,7 @@ fn spawn<T: Send + 'static>(
 #[test]
 fn all_that_a_task_drops_panics() {
     watchdog(|| {
-        for round in 0..30 {
+        for round in 0..10 {
             let (tell, told) = mpsc::channel();
             let amp = one_role(64)
                 .state(A, |_| 7_u32)
@@ -244,7 +244,7 @@ fn all_that_a_task_drops_panics() {
 #[test]
 fn what_never_runs_panics_when_it_is_dropped() {
     watchdog(|| {
-        for round in 0..100 {
+        for round in 0..30 {
             let amp = two_roles(64).state(A, |_| 7_u32).build().unwrap();
             let a = amp.role(A).unwrap();
             let drops = Drops::default();
@@ -313,7 +313,7 @@ fn what_never_runs_panics_when_it_is_dropped() {
 #[test]
 fn an_iterator_of_a_batch_panics_and_its_closures_do() {
     watchdog(|| {
-        for good in 0..100_usize {
+        for good in 0..40_usize {
             let amp = one_role(128).build().unwrap();
             let a = amp.role(A).unwrap();
             let drops = Drops::default();
@@ -357,7 +357,7 @@ fn an_iterator_of_a_batch_panics_and_its_closures_do() {
 #[test]
 fn answers_of_calls() {
     watchdog(|| {
-        for _ in 0..100 {
+        for _ in 0..30 {
             let amp = two_roles(16).build().unwrap();
             let (a, b) = (amp.role(A).unwrap(), amp.role(B).unwrap());
             let drops = Drops::default();
@@ -393,7 +393,7 @@ fn answers_of_calls() {
 #[test]
 fn lent_tasks_panic_in_every_way() {
     watchdog(|| {
-        for _ in 0..50 {
+        for _ in 0..20 {
             let cores = [0, 1];
             let amp = AmpExecutor::builder()
                 .role(RoleConfig::new(A).cores([cores[0]]).capacity(64))
@@ -449,7 +449,7 @@ fn a_value_comes_back_whatever_its_borrower_does() {
     watchdog(|| {
         let amp = fake_workers(2, 64).state(A, |_| Vec::<usize>::new()).build().unwrap();
         let a = amp.role(A).unwrap();
-        for number in 0..500 {
+        for number in 0..200 {
             let own = a.on_core(number % 2).unwrap();
             let inner = own.clone();
             let task = own.with_state(move |values: &mut Vec<usize>| {
@@ -467,7 +467,7 @@ fn a_value_comes_back_whatever_its_borrower_does() {
         }
         for core in [0, 1] {
             let len = a.on_core(core).unwrap().with_state(|values: &mut Vec<usize>| values.len());
-            assert_eq!(len.unwrap().join().unwrap(), 250);
+            assert_eq!(len.unwrap().join().unwrap(), 100);
         }
         assert!(amp.shutdown().is_clean());
         assert_accounted(&amp.metrics());

@@ -121,7 +121,7 @@ fn until_ready<F: Future + Unpin>(future: &mut F, waker: &Waker) {
 #[test]
 fn a_waker_that_panics_stops_nobody_but_its_owner() {
     watchdog(|| {
-        for round in 0..90 {
+        for round in 0..30 {
             let is_in = [In::Clone, In::Wake, In::Drop][round % 3];
             let (panics, waker) = panicking(is_in);
             let amp = two_roles(2).build().unwrap();
@@ -189,7 +189,7 @@ fn a_waker_that_panics_stops_nobody_but_its_owner() {
 #[test]
 fn a_waker_that_panics_during_the_end() {
     watchdog(|| {
-        for round in 0..60 {
+        for round in 0..20 {
             let is_in = [In::Wake, In::Drop][round % 2];
             let (panics, waker) = panicking(is_in);
             let amp = one_role(1).build().unwrap();
@@ -246,7 +246,7 @@ fn a_foreign_runtime_wakes_what_has_ended() {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("tokio");
     let tokio = Arc::new(tokio);
     watchdog(move || {
-        for round in 0..100 {
+        for round in 0..40 {
             let amp = two_roles(64).build().unwrap();
             let a = amp.role(A).unwrap();
             let (give, given) = mpsc::channel();
@@ -325,7 +325,7 @@ fn a_foreign_runtime_wakes_what_has_ended() {
 #[test]
 fn tokio_awaits_roles_and_roles_await_tokio() {
     watchdog(|| {
-        for round in 0..100 {
+        for round in 0..30 {
             let tokio =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
             let amp = two_roles(4).build().unwrap();
@@ -360,7 +360,7 @@ fn tokio_awaits_roles_and_roles_await_tokio() {
 #[test]
 fn a_future_that_wakes_itself_for_ever() {
     watchdog(|| {
-        for round in 0..100 {
+        for round in 0..30 {
             let amp = two_roles(64).build().unwrap();
             let (a, b) = (amp.role(A).unwrap(), amp.role(B).unwrap());
             let drops = Drops::default();
@@ -421,7 +421,7 @@ fn a_future_that_wakes_itself_for_ever() {
 #[test]
 fn a_task_that_never_returns() {
     watchdog(|| {
-        for round in 0..50_usize {
+        for round in 0..15_usize {
             let amp = fake_workers(3, 64).stall_limit(Duration::from_millis(4)).build().unwrap();
             let a = amp.role(A).unwrap();
             let drops = Drops::default();
@@ -457,7 +457,7 @@ fn a_task_that_never_returns() {
 #[test]
 fn foreign_threads_wait_for_room_when_the_end_comes() {
     watchdog(|| {
-        for round in 0..100 {
+        for round in 0..30 {
             let core = usable()[0];
             let role = RoleConfig::new(A).cores([core]).capacity(2).idle(IdlePolicy::Park);
             let amp = AmpExecutor::builder().role(role).build().unwrap();
