@@ -181,3 +181,13 @@ fn a_core_that_no_list_can_name_is_refused() {
     let text = error.to_string();
     assert!(text.contains("\"io\"") && text.contains("8192") && text.contains("8191"), "{text}");
 }
+
+/// The variable that they come from may be anybody's.
+#[test]
+fn control_characters_of_a_role_list_do_not_reach_the_terminal() {
+    for lend in ["\u{1b}[31m", "\u{1b}[31m,\u{1b}[31m"] {
+        let error = RolePlan::parse(&format!("a=0 lend={lend}")).unwrap_err();
+        let text = error.to_string();
+        assert!(!text.chars().any(char::is_control) && text.contains("[31m"), "{text:?}");
+    }
+}

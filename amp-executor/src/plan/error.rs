@@ -120,7 +120,7 @@ pub enum PlanError {
         window: Duration,
     },
     /// A role lends to one that is not in the plan.
-    #[error("role \"{role}\" lends to role \"{}\", which is not declared", Shortened(to.name()))]
+    #[error("role \"{role}\" lends to role \"{}\", which is not declared", Shortened(&to.name().escape_debug().to_string()))]
     LendsToUnknown {
         /// The role that lends.
         role: Role,
@@ -134,7 +134,7 @@ pub enum PlanError {
         role: Role,
     },
     /// A role lends to another one twice.
-    #[error("role \"{role}\" lends to role \"{}\" twice", Shortened(to.name()))]
+    #[error("role \"{role}\" lends to role \"{}\" twice", Shortened(&to.name().escape_debug().to_string()))]
     LendsTwice {
         /// The role that lends.
         role: Role,
