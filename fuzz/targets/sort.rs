@@ -55,18 +55,17 @@ enum Comparison {
 }
 
 /// An element that counts the living ones, and is too large to be moved without need, or not.
-struct Element<const WORDS: usize> {
+struct Element<'a, const WORDS: usize> {
+    live: &'a AtomicUsize,
     key: u32,
     number: usize,
     filling: [u64; WORDS],
 }
 
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-impl<const WORDS: usize> Drop for Element<WORDS> {
+impl<const WORDS: usize> Drop for Element<'_, WORDS> {
     fn drop(&mut self) {
         assert_eq!(self.filling, [self.number as u64; WORDS], "an element is whole");
-        LIVE.fetch_sub(1, Relaxed);
+        self.live.fetch_sub(1, Relaxed);
     }
 }
 
@@ -94,14 +93,19 @@ fn quiet_total_order() {
 
 fn sorted<const WORDS: usize>(input: &Input<'_>) {
     let keys = keys(input);
-    LIVE.store(keys.len(), Relaxed);
-    let mut list: Vec<Element<WORDS>> = keys
+    let live = AtomicUsize::new(keys.len());
+    let mut list: Vec<Element<'_, WORDS>> = keys
         .iter()
         .enumerate()
-        .map(|(number, key)| Element { key: *key, number, filling: [number as u64; WORDS] })
+        .map(|(number, key)| Element {
+            live: &live,
+            key: *key,
+            number,
+            filling: [number as u64; WORDS],
+        })
         .collect();
     let calls = AtomicU64::new(0);
-    let by_comparison = |one: &Element<WORDS>, other: &Element<WORDS>| {
+    let by_comparison = |one: &Element<'_, WORDS>, other: &Element<'_, WORDS>| {
         let call = calls.fetch_add(1, Relaxed);
         compare(input.comparison, (one.key, one.number), (other.key, other.number), call)
     };
@@ -115,7 +119,7 @@ fn sorted<const WORDS: usize>(input: &Input<'_>) {
             resume_unwind(payload);
         }
     } else {
-        let in_order = |pair: &[Element<WORDS>]| {
+        let in_order = |pair: &[Element<'_, WORDS>]| {
             let [one, next] = pair else { unreachable!("windows of two") };
             match input.comparison {
                 Comparison::Right | Comparison::Panics { .. } => one.key <= next.key,
@@ -127,13 +131,13 @@ fn sorted<const WORDS: usize>(input: &Input<'_>) {
         };
         assert!(list.windows(2).all(in_order), "the list is in order");
     }
-    assert_eq!(LIVE.load(Relaxed), keys.len(), "none was dropped");
+    assert_eq!(live.load(Relaxed), keys.len(), "none was dropped");
     let mut numbers: Vec<usize> = list.iter().map(|each| each.number).collect();
     assert!(list.iter().all(|each| keys[each.number] == each.key));
     numbers.sort_unstable();
     assert!(numbers.into_iter().eq(0..keys.len()), "each is there once");
     drop(list);
-    assert_eq!(LIVE.load(Relaxed), 0, "each was dropped once");
+    assert_eq!(live.load(Relaxed), 0, "each was dropped once");
 }
 
 fn keys(input: &Input<'_>) -> Vec<u32> {
