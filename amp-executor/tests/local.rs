@@ -326,7 +326,11 @@ fn the_end_drops_local_futures_on_their_worker() {
                 0 => drop(amp),
                 1 => {
                     let report = amp.shutdown_timeout(Duration::from_millis(1));
-                    assert_eq!(report.still_running, 0, "{report}");
+                    if report.still_running > 0 {
+                        // The worker got no core in time. It drops the future when it does.
+                        assert_eq!(told.recv().unwrap(), worker, "{report}");
+                        continue;
+                    }
                 }
                 // Woken while it is being cancelled.
                 _ => {

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use smp_executor::SmpExecutor;
 
-/// Runs `body` on a thread of its own, and fails if it has not ended after a minute: a hang is a failure, not
-/// a wait.
+/// How long a test may take before it counts as hanging. Sanitizers, for which `unpooled` stands, make it ten times slower.
+const LIMIT: Duration = Duration::from_secs(if cfg!(unpooled) { 600 } else { 60 });
+
+/// Runs `body` on a thread of its own, and fails if it has not ended in time: a hang is a failure, not a wait.
 pub(crate) fn watched(body: impl FnOnce() + Send + 'static) {
     let (done, finished) = mpsc::channel();
     let thread = thread::spawn(move || {
         body();
         let _ = done.send(());
     });
-    match finished.recv_timeout(Duration::from_secs(60)) {
+    match finished.recv_timeout(LIMIT) {
         Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => {
             if let Err(payload) = thread.join() {
                 std::panic::resume_unwind(payload);
