@@ -94,3 +94,16 @@ fn a_notified_waiter_keeps_its_place() {
     assert_eq!(late.0.get(), 1);
     assert!(queue.is_empty());
 }
+
+#[test]
+fn registering_again_is_no_second_place() {
+    let queue = WaitQueue::new();
+    let (old, new) = (Arc::new(Counting(Counter::new())), Arc::new(Counting(Counter::new())));
+    let mut ticket = Ticket::default();
+    queue.register(&mut ticket, &Waker::from(Arc::clone(&old)));
+    queue.register(&mut ticket, &Waker::from(Arc::clone(&new)));
+    assert_eq!(queue.len(), 1);
+    queue.notify_one();
+    assert_eq!((old.0.get(), new.0.get()), (0, 1), "the waker was replaced");
+    assert!(queue.is_empty());
+}
