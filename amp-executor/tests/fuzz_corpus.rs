@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "../../fuzz/targets/plan.rs"]
+mod plan;
 #[path = "../../fuzz/targets/replay.rs"]
 mod replay;
 #[path = "../../fuzz/targets/role_list.rs"]

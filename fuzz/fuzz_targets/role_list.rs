@@ -1,5 +1,7 @@
 #![no_main]
 
+#[path = "../targets/plan.rs"]
+mod plan;
 #[path = "../targets/role_list.rs"]
 mod role_list;
 

@@ -1,5 +1,7 @@
 #![no_main]
 
+#[path = "../targets/plan.rs"]
+mod plan;
 #[path = "../targets/role_toml.rs"]
 mod role_toml;
 

@@ -1,5 +1,7 @@
 #![no_main]
 
+#[path = "../targets/plan.rs"]
+mod plan;
 #[path = "../targets/sysfs.rs"]
 mod sysfs;
 

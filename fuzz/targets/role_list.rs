@@ -1,8 +1,6 @@
 //! Role lists, as in `AMP_ROLES`.
 
-#[path = "plan.rs"]
-mod plan;
-
+use super::plan;
 use amp_executor::{PlanError, RolePlan};
 
 pub(crate) fn check(data: &[u8]) {

@@ -1,8 +1,6 @@
 //! Role plans in TOML.
 
-#[path = "plan.rs"]
-mod plan;
-
+use super::plan;
 use amp_executor::RolePlan;
 
 pub(crate) fn check(data: &[u8]) {

@@ -1,8 +1,6 @@
 //! Machines as sysfs describes them, and plans for them: whatever the files say, the CPUs are in groups, and roles get cores.
 
-#[path = "plan.rs"]
-mod plan;
-
+use super::plan;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
