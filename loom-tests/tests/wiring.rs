@@ -18,11 +18,12 @@ fn loom_is_in_place_where_it_is_expected() {
 mod planted {
     //! Each planted model must fail, in a process of its own: loom cannot clean up after all failures.
 
+    use std::fs;
     use std::process::Command;
 
     use executor_common::Parker;
     use executor_common::sync::atomic::{AtomicBool, Ordering, fence};
-    use executor_common::sync::{Arc, thread};
+    use executor_common::sync::{Arc, asymmetric, thread};
     use loom_tests::{Plain, check};
 
     /// Runs the test `planted`: whether it passes, and what it says.
@@ -66,6 +67,67 @@ mod planted {
     #[test]
     fn a_budget_that_ends_first_is_a_failure() {
         fails("sleep_with_fences", "not exhausted", &[("LOOM_MAX_DURATION", "0")]);
+    }
+
+    /// What `cargo weaken` builds on: a model says which operations it reaches, and fails where one of them is weakened
+    /// that it needs.
+    #[test]
+    fn a_weakened_ordering_is_caught() {
+        let record = std::env::temp_dir().join(format!("weaken-record-{}", std::process::id()));
+        let (passes, said) =
+            outcome("released_flag", &[("WEAKEN_RECORD", record.to_str().unwrap())]);
+        let text = fs::read_to_string(&record).unwrap();
+        fs::remove_file(&record).unwrap();
+        assert!(passes, "{said}");
+
+        let weakened = |operation: &str, from: &str, to: &str, reason: &str| {
+            let site = site(&text, operation, from);
+            let environment = [("WEAKEN_SITE", site), ("WEAKEN_ARGUMENT", "0"), ("WEAKEN_TO", to)];
+            fails("released_flag", reason, &environment);
+        };
+        weakened("store", "Release", "Relaxed", "Causality violation");
+        weakened("load", "Acquire", "Relaxed", "Causality violation");
+        weakened("light", "SeqCst", "None", "both looked too early");
+        weakened("heavy", "SeqCst", "None", "both looked too early");
+
+        let site = site(&text, "load", "Relaxed");
+        let environment =
+            [("WEAKEN_SITE", site), ("WEAKEN_ARGUMENT", "0"), ("WEAKEN_TO", "Acquire")];
+        assert!(outcome("released_flag", &environment).0, "nothing needed is missing");
+    }
+
+    /// Where in this file a record has the operation with the ordering.
+    fn site<'a>(record: &'a str, operation: &str, ordering: &str) -> &'a str {
+        let line = record.lines().find(|line| {
+            let fields: Vec<_> = line.split('\t').collect();
+            fields[0].starts_with(file!()) && fields[1..] == [operation, ordering]
+        });
+        line.and_then(|line| line.split('\t').next())
+            .unwrap_or_else(|| panic!("{operation}, {ordering} is not in:\n{record}"))
+    }
+
+    /// Each of its orderings is needed but for that of the last look.
+    #[test]
+    fn released_flag() {
+        check("released flag", || {
+            let (value, flag) = (Plain::new(), Arc::new(AtomicBool::new(false)));
+            let flags = Arc::new((AtomicBool::new(false), AtomicBool::new(false)));
+            let (shared, set, theirs) = (value.clone(), Arc::clone(&flag), Arc::clone(&flags));
+            let thread = thread::spawn(move || {
+                shared.increment();
+                set.store(true, Ordering::Release);
+                theirs.0.swap(true, Ordering::Relaxed);
+                asymmetric::light();
+                theirs.1.load(Ordering::Relaxed)
+            });
+            if flag.load(Ordering::Acquire) {
+                value.get();
+            }
+            flags.1.swap(true, Ordering::Relaxed);
+            asymmetric::heavy();
+            let seen = flags.0.load(Ordering::Relaxed);
+            assert!(thread.join().unwrap() || seen, "both looked too early");
+        });
     }
 
     #[test]
