@@ -134,9 +134,14 @@ impl Inner {
                 return true;
             }
             if timed_out {
-                // A token that comes right now is taken rather than left behind, hence a swap.
-                // Ordering: Acquire as in `take_token`.
-                return self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED;
+                // Ordering: Relaxed, as above. A token that comes right now makes the exchange fail, and is taken.
+                let withdrawn = self.state.compare_exchange(
+                    PARKED,
+                    EMPTY,
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                );
+                return withdrawn.is_err() && self.take_token();
             }
         }
     }
