@@ -227,9 +227,10 @@ impl RunQueue {
     /// searcher could take it, and if not, because it does something long, the searcher seizes it.
     #[cold]
     fn share(&self, remote: &RunQueueRemote, sleep: &Sleep) {
-        // Ordering: Acquire pairs with the Release in `ask_before_sleep`: if this takes away the question of a worker that
-        // lies down, that one is in the counts that are read next. If its question comes later, it stays.
-        remote.question.asked.swap(false, Ordering::Acquire);
+        // Ordering: Relaxed; with the fence below it acquires what the Release in `ask_before_sleep` has released: if this takes
+        // away the question of a worker that lies down, that one is in the counts that are read next. If its question comes
+        // later, it stays.
+        remote.question.asked.swap(false, Ordering::Relaxed);
         // Ordering: Relaxed, and the fence after it, which pairs with the one in `Shared::ask_everybody`: either a worker that lies down
         // sees this and fences heavily, or this thread sees its question from now on, also without such a fence. And whoever ends
         // a search that the counts below still show asks after this fence, and sees what stays private here.
@@ -345,7 +346,7 @@ impl RunQueueRemote {
     /// Asks the owner to share from now on: the first part of a last look. The caller fences, asks
     /// [`may_hide_a_task`](Self::may_hide_a_task), and then looks.
     pub(crate) fn ask_before_sleep(&self) {
-        // Ordering: Release pairs with the Acquire in `share`. Written also if it is set: the owner may be about to take the
+        // Ordering: Release pairs with the fence in `share`. Written also if it is set: the owner may be about to take the
         // question of somebody else away, and must see this worker in the counts then.
         self.question.asked.store(true, Ordering::Release);
     }
