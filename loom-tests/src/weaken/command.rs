@@ -61,7 +61,7 @@ pub fn run() -> Result<ExitCode> {
 
     if options.list {
         for mutant in wanted {
-            println!("{mutant}");
+            println!("{mutant} ({})", mutant.site.location());
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -71,23 +71,16 @@ pub fn run() -> Result<ExitCode> {
     let questions = questions(&wanted, &lists, &models, &options, &mut report);
     let mut answers = answer(&search, questions, &sites_found, &mut report)?;
     if options.update {
-        // A model that kills no longer has no claim: another one may.
-        let (lost, kept): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(mutant, answer)| {
-            matches!(answer, Answer::Survives { .. })
-                && lists.killed.contains_key(&mutant.to_string())
-        });
+        // Who kills no longer has no claim. Somebody else may have.
+        let has_lost = |(mutant, answer): &(&Mutant, Answer)| {
+            let is_claimed = lists.killed.contains_key(&mutant.to_string());
+            is_claimed && matches!(answer, Answer::Survives { .. })
+        };
+        let (lost, others): (Vec<_>, Vec<_>) = answers.into_iter().partition(has_lost);
         let again = lost.into_iter().map(|(mutant, _)| (mutant, Question::Search)).collect();
-        answers = kept;
+        answers = others;
         answers.extend(answer(&search, again, &sites_found, &mut report)?);
-        lists.killed.retain(|mutant, _| names.contains(mutant));
-        for (mutant, answer) in &answers {
-            match answer {
-                Answer::Killed(model, _) => {
-                    lists.killed.insert(mutant.to_string(), model.to_string())
-                }
-                Answer::Survives { .. } => lists.killed.remove(&mutant.to_string()),
-            };
-        }
+        lists.update(&answers, &names);
         lists.write_killed(&root)?;
     }
     for (mutant, answer) in answers {

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
+use super::mutant::Mutant;
+use super::search::Answer;
+
 const KILLED: &str = "loom-tests/weaken/killed.txt";
 const KEPT: &str = "loom-tests/weaken/kept.toml";
 
@@ -54,6 +57,22 @@ impl Lists {
             ensure!(previous.is_none(), "{KEPT}: twice: {mutant}");
         }
         Ok(lists)
+    }
+
+    /// Takes over what has been found out. Entries that name none of the mutants `names` go.
+    pub fn update(&mut self, answers: &[(&Mutant, Answer)], names: &BTreeSet<String>) {
+        self.killed.retain(|mutant, _| names.contains(mutant));
+        for (mutant, answer) in answers {
+            match answer {
+                Answer::Killed(model, _) if !self.kept.contains_key(&mutant.to_string()) => {
+                    self.killed.insert(mutant.to_string(), model.to_string());
+                }
+                Answer::Killed(..) => {}
+                Answer::Survives { .. } => {
+                    self.killed.remove(&mutant.to_string());
+                }
+            }
+        }
     }
 
     /// Writes the list of killed mutants.
