@@ -91,3 +91,27 @@ fn a_broadcast_that_races_with_the_drop_returns() {
         working.join().unwrap();
     });
 }
+
+#[test]
+fn mail_that_races_with_the_stop_is_cancelled() {
+    // Three threads meet here: who stops the pool, the worker that has seen it and looks into its box for the last time, and who
+    // leaves mail there and has not seen it.
+    check("smp shutdown: mail against stop", || {
+        let (pool, mut workers) = pool(1);
+        let worker = workers.pop().expect("a pool of one");
+        let leaving = thread::spawn(move || {
+            let mut has_left = false;
+            worker.enter(|| has_left = worker.leave_if_stopping());
+            (worker, has_left)
+        });
+        let stopping = {
+            let pool = pool.clone();
+            thread::spawn(move || pool.stop())
+        };
+        let mail = pool.spawn_on(0, || ());
+        stopping.join().unwrap();
+        let (worker, has_left) = leaving.join().unwrap();
+        assert!(!has_left || mail.is_finished(), "nobody comes for the mail");
+        drop(worker);
+    });
+}

@@ -15,6 +15,7 @@ use crate::context;
 use crate::fork::JobRef;
 use crate::observe::Hooks;
 use crate::shared::{Settings, Shared};
+use crate::shutdown::Phase;
 use crate::sleep::{Searching, Woken};
 use crate::spawn::Route;
 use crate::worker::Worker;
@@ -91,6 +92,15 @@ impl ModelPool {
         let (task, handle) = Shared::future(&self.shared, Route::NORMAL, future);
         self.shared.submit(Priority::Normal, task);
         handle
+    }
+
+    /// As `SmpExecutor::spawn_on`.
+    pub fn spawn_on<T: Send + 'static>(
+        &self,
+        worker: usize,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.shared.spawn_on(worker, f)
     }
 
     /// As `SmpExecutor::broadcast`.
@@ -216,6 +226,15 @@ impl ModelWorker {
         assert!(self.worker.begin_blocking(), "there is a spare");
         f();
         self.worker.end_blocking();
+    }
+
+    /// Does what a worker's thread does last, if the pool stops. Call it inside of `enter`.
+    pub fn leave_if_stopping(&self) -> bool {
+        let is_stopping = self.worker.shared().lifecycle.phase() == Phase::Stopping;
+        if is_stopping {
+            self.worker.cancel_left_over();
+        }
+        is_stopping
     }
 
     /// The whole life of a worker's thread: works until the pool stops, cancels what is left, leaves.

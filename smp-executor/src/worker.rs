@@ -334,7 +334,7 @@ impl Worker {
     }
 
     /// The pool stops: nobody runs what is still on this worker's deque.
-    fn cancel_left_over(&self) {
+    pub(crate) fn cancel_left_over(&self) {
         self.counters().end_busy();
         // Ordering: between having seen the mark and the last look into the box; pairs with the fence in
         // `Shared::mail`.
