@@ -3,7 +3,7 @@
 //!
 //! `UPDATE_GUARANTEES=1 cargo test --package loom-tests --test guarantees` writes it anew.
 
-#![cfg(not(loom))]
+#![cfg(not(any(loom, shuttle)))]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -14,6 +14,109 @@ fn loom_is_in_place_where_it_is_expected() {
     }
 }
 
+/// As above, for `cargo shuttle`.
+#[test]
+fn shuttle_is_in_place_where_it_is_expected() {
+    assert_eq!(cfg!(shuttle), executor_common::sync::SHUTTLE, "one switch for all crates");
+    if std::env::var_os("EXPECT_SHUTTLE").is_some() {
+        let (shuttle, checked) = (cfg!(shuttle), cfg!(debug_assertions));
+        assert!(shuttle, "`--cfg shuttle` did not arrive; is RUSTFLAGS set in the environment?");
+        assert!(checked, "random schedules need the debug assertions of the code under test");
+    }
+}
+
+#[cfg(shuttle)]
+mod random {
+    //! Planted bugs are found, and their seeds bring them back; each in a process of its own.
+
+    use std::process::Command;
+
+    use executor_common::Parker;
+    use executor_common::sync::atomic::{AtomicUsize, Ordering};
+    use executor_common::sync::{Arc, Condvar, Mutex, thread};
+    use loom_tests::random::check;
+
+    /// Runs the test `planted`, and returns what it says. It must fail.
+    fn failure(planted: &str, environment: &[(&str, &str)]) -> String {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &format!("random::{planted}"), "--include-ignored", "--nocapture"])
+            .env_remove("SHUTTLE_SEED")
+            .env_remove("SHUTTLE_ITERATIONS")
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{planted} passed:\n{text}");
+        text
+    }
+
+    /// The test fails for the given reason, and again, in the same way, with the seed that it prints.
+    fn fails_again(planted: &str, reason: &str) {
+        let text = failure(planted, &[]);
+        assert!(text.contains(reason), "{planted} failed for another reason:\n{text}");
+        let (_, after) = text.split_once("SHUTTLE_SEED=").expect("it says how to have it again");
+        let seed = after.split_whitespace().next().unwrap();
+        let line =
+            |text: &str| text.lines().find(|line| line.contains("FAILED with")).map(str::to_owned);
+        let [first, second] =
+            [(); 2].map(|()| line(&failure(planted, &[("SHUTTLE_SEED", seed)])).unwrap());
+        assert!(first.contains(&format!("seed {seed}")) && first.contains(reason), "{first}");
+        assert_eq!(first, second);
+    }
+
+    #[test]
+    fn a_lost_update_is_found_again() {
+        fails_again("lost_update", "one is lost");
+    }
+
+    #[test]
+    fn a_lost_wake_up_is_found_again() {
+        fails_again("lost_wake_up", "deadlock");
+    }
+
+    #[test]
+    #[ignore = "fails on purpose; run by the test above"]
+    fn lost_update() {
+        check("planted lost update", || {
+            let count = Arc::new(AtomicUsize::new(0));
+            let add = || {
+                let count = Arc::clone(&count);
+                thread::spawn(move || {
+                    count.store(count.load(Ordering::SeqCst) + 1, Ordering::SeqCst);
+                })
+            };
+            let adding = [add(), add()];
+            adding.into_iter().for_each(|thread| thread.join().unwrap());
+            assert_eq!(count.load(Ordering::SeqCst), 2, "one is lost");
+        });
+    }
+
+    /// A notification before the wait.
+    #[test]
+    #[ignore = "fails on purpose; run by the test above"]
+    fn lost_wake_up() {
+        check("planted lost wake-up", || {
+            let shared = Arc::new((Mutex::new(()), Condvar::new()));
+            let theirs = Arc::clone(&shared);
+            let thread = thread::spawn(move || theirs.1.notify_one());
+            shared.1.wait(&mut shared.0.lock());
+            thread.join().unwrap();
+        });
+    }
+
+    /// The same with what the one above lacks.
+    #[test]
+    fn a_token_is_not_lost() {
+        check("parker", || {
+            let parker = Parker::new();
+            let unparker = parker.unparker();
+            let thread = thread::spawn(move || unparker.unpark());
+            parker.park();
+            thread.join().unwrap();
+        });
+    }
+}
+
 #[cfg(loom)]
 mod planted {
     //! Each planted model must fail, in a process of its own: loom cannot clean up after all failures.

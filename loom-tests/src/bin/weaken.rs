@@ -6,7 +6,7 @@
 #[cfg(loom)]
 fn main() {}
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 fn main() -> anyhow::Result<std::process::ExitCode> {
     loom_tests::weaken::command::run()
 }
