@@ -63,9 +63,12 @@ impl Worker {
     fn has_reason_to_stay(&self, wakes_at: Option<Instant>) -> bool {
         // A timed task that has been added since would be slept over.
         let has_new_time = self.wakes_at() != wakes_at;
+        // What is left of a role that is stopping is cancelled: to stay for it would keep the core from whoever does that.
         let may_help = || {
             !self.role.is_closing()
-                && self.lends.iter().any(|lend| lend.role.channel.has_lendable_work())
+                && self.lends.iter().any(|Lending { role, .. }| {
+                    role.channel.has_lendable_work() && !role.is_stopping()
+                })
         };
         // Who has to leave has to end its timed tasks first.
         let may_leave = || self.role.is_closing() && self.state().timers.next_ns().is_some();

@@ -32,13 +32,10 @@ struct World {
 
 impl World {
     /// With room for so many tasks.
-    ///
-    /// Nobody lends to a role that may be cancelled: until its ring has been emptied its lender looks into it again and again,
-    /// and PCT would let it do so for ever.
-    fn with_executor(tasks: usize, is_drained: bool) -> (Self, AmpExecutor) {
+    fn with_executor(tasks: usize) -> (Self, AmpExecutor) {
         let ledger = Ledger::new(tasks);
         let told = ledger.clone();
-        let lends = is_drained && chance(2);
+        let lends = chance(2);
         let cores: [&[usize]; 3] = [&[0, 1], &[2], &[3]];
         let roles = ROLES.iter().zip(cores).map(|(role, cores)| {
             let config = RoleConfig::new(*role)
@@ -71,7 +68,7 @@ impl World {
 #[test]
 fn a_shutdown_runs_what_was_accepted() {
     check("AMP: shutdown", || {
-        let (world, executor) = World::with_executor(24, true);
+        let (world, executor) = World::with_executor(24);
         join(outsiders(&world));
         let report = executor.shutdown();
         assert_eq!(report.still_running, 0, "{report}");
@@ -85,7 +82,7 @@ fn a_shutdown_runs_what_was_accepted() {
 #[test]
 fn roles_end_one_by_one() {
     check("AMP: drained roles", || {
-        let (world, executor) = World::with_executor(24, false);
+        let (world, executor) = World::with_executor(24);
         let outsiders = outsiders(&world);
         for index in 0..pick(1..4) {
             pause(40);
@@ -110,7 +107,7 @@ fn roles_end_one_by_one() {
 #[test]
 fn a_drop_cancels_what_has_not_started() {
     check("AMP: drop", || {
-        let (world, executor) = World::with_executor(24, false);
+        let (world, executor) = World::with_executor(24);
         let outsiders = outsiders(&world);
         pause(60);
         drop(executor);
@@ -123,7 +120,7 @@ fn a_drop_cancels_what_has_not_started() {
 #[test]
 fn a_shutdown_with_a_deadline_loses_nothing() {
     check("AMP: shutdown with a deadline", || {
-        let (world, executor) = World::with_executor(24, false);
+        let (world, executor) = World::with_executor(24);
         let outsiders = outsiders(&world);
         pause(40);
         let report = executor.shutdown_timeout(Duration::from_millis(pick(0..10) as u64));
