@@ -29,7 +29,7 @@ const SEED: &str = "SHUTTLE_SEED";
 /// How many seeds each test runs: [`USUAL_ITERATIONS`] unless it is set, or one if the seed is.
 const ITERATIONS: &str = "SHUTTLE_ITERATIONS";
 
-const USUAL_ITERATIONS: u64 = 400;
+const USUAL_ITERATIONS: u64 = 1_000;
 
 /// Executions of one seed for each of the two schedulers. PCT's first one only counts the steps.
 const EXECUTIONS: usize = 3;
