@@ -192,7 +192,21 @@ impl Shared {
         });
         if !is_here {
             self.sleep.call(worker);
+            // Ordering: pairs with the fences in `Worker::cancel_left_over` and in `Lifecycle::stop`. Without it this thread could
+            // miss the mark while the worker that leaves misses the entry.
+            fence(Ordering::SeqCst);
+            if self.lifecycle.phase() == Phase::Stopping {
+                self.remote(worker).own.ready.forget_void();
+            }
         }
+    }
+
+    /// The pool stops. Where a handle runs a future in place that has just been woken, the entry may come after the future's end, and
+    /// even after its worker's: the entry has the future's cell, the cell has the pool, and the pool would have the entry for ever.
+    ///
+    /// A worker that has not left forgets what comes later; beside one that has, whoever delivers sees the mark.
+    pub(crate) fn forget_late_wake_ups(&self) {
+        self.remotes().iter().for_each(|remote| remote.own.ready.forget_void());
     }
 }
 

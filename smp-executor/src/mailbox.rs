@@ -37,6 +37,21 @@ impl Mailbox {
         task
     }
 
+    /// Lets go of tasks that are done. Those that are not never leave the box.
+    pub(crate) fn forget_void(&self) {
+        if self.is_empty() {
+            return;
+        }
+        let mut mail = self.mail.lock();
+        let (void, rest): (VecDeque<_>, _) = mail.drain(..).partition(Runnable::is_void);
+        *mail = rest;
+        // Ordering: as in `put`.
+        self.count.store(mail.len(), Ordering::Relaxed);
+        drop(mail);
+        // The last reference of a task may be that of its pool, and of this box: not under its lock.
+        drop(void);
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0

@@ -214,6 +214,7 @@ impl Shared {
         self.close_admission();
         // Suspended futures are scheduled for cancellation, and meet the mark.
         self.registry.close();
+        self.forget_late_wake_ups();
         self.drain_inbox();
         self.sleep.call_all();
     }
