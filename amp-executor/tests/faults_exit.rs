@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use amp_executor::{AmpExecutor, CancellationToken, yield_now};
 use faults_support::{child, child_succeeds};
-use support::{A, B, fill, hold, two_roles, watchdog};
+use support::{A, B, hold, two_roles, watchdog};
 
 const CASES: [&str; 10] = [
     "closures", "yields", "woken", "blocked", "timed", "periodic", "local", "panics", "watched",
@@ -71,11 +71,12 @@ fn leave(case: &str) {
     if all || case == "blocked" {
         // A full channel, whose workers are held, and who waits for room in it: a thread, and a worker.
         let held = hold(&a);
-        let waiting = fill(&a);
+        // Others spawn meanwhile.
+        while a.try_spawn(|| {}).is_ok() {}
         let (from_thread, from_worker) = (a.clone(), a.clone());
         drop(std::thread::spawn(move || from_thread.spawn(|| {}).map(drop)));
         drop(b.spawn(move || from_worker.spawn(|| {}).map(drop)));
-        mem::forget((held, waiting));
+        mem::forget(held);
     }
     mem::forget(amp);
 }
