@@ -138,7 +138,8 @@ fn a_closed_loop_keeps_its_clients_and_ends() {
         let clients = Some(Arrival::Closed { clients: 5 });
         for (layout, taken) in take_all(workload(vec![class("a", clients, 100 * US)])) {
             let class = &taken.outcome.classes[0];
-            assert!(class.ended > 20, "{layout}: {}", class.ended);
+            // All come once; whoever comes again has been kept.
+            assert!(class.ended > 5, "{layout}: {}", class.ended);
             assert_eq!(class.offered, class.ended, "{layout}");
             assert_eq!(class.refused, 0, "{layout}");
             // In a closed loop nobody is late but by the others.
