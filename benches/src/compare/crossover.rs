@@ -125,6 +125,7 @@ fn ascending(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
 mod tests {
     use super::*;
     use crate::compare::workload::Percentile;
+    use proptest::prelude::*;
 
     /// Scores by load, one for each round; the first class's p99 is as many milliseconds as the load is per cent.
     fn curve(layout: &str, points: &[(f64, &[f64])]) -> Curve {
@@ -212,5 +213,52 @@ mod tests {
         assert_eq!((found.load, found.range, found.until), (0.0, (0.0, 0.0), 0.4));
         assert!(found.cost_below.is_empty());
         assert!(between(&smp, &smp).is_none());
+    }
+
+    /// Loads in any order, and the logarithms of scores.
+    fn any_points() -> impl Strategy<Value = Vec<(f64, f64)>> {
+        prop::collection::vec((0.0..4.0_f64, -14.0..14.0_f64), 0..30)
+    }
+
+    fn squares(one: &[(f64, f64)], other: &[(f64, f64)]) -> f64 {
+        one.iter().zip(other).map(|((_, one), (_, other))| (one - other).powi(2)).sum()
+    }
+
+    proptest! {
+        #[test]
+        fn the_nearest_ascending_curve_is_that(points in any_points(), steps in prop::collection::vec(0.0..3.0_f64, 30)) {
+            let curve = ascending(points.clone());
+            prop_assert!(curve.is_sorted_by(|one, next| one.1 <= next.1), "{curve:?}");
+            prop_assert!(curve.iter().map(|(load, _)| load).eq(points.iter().map(|(load, _)| load)));
+            let sum = |points: &[(f64, f64)]| points.iter().map(|(_, value)| value).sum::<f64>();
+            prop_assert!((sum(&curve) - sum(&points)).abs() < 1e-9, "the mean is kept");
+            let again = ascending(curve.clone());
+            prop_assert!(squares(&again, &curve) < 1e-18, "{curve:?} and {again:?}");
+            // No other one is nearer.
+            let mut value = points.first().map_or(0.0, |first| first.1 - 20.0);
+            let other: Vec<_> = points.iter().zip(steps).map(|((load, _), step)| {
+                value += step;
+                (*load, value)
+            }).collect();
+            prop_assert!(squares(&curve, &points) <= squares(&other, &points) + 1e-9);
+        }
+
+        #[test]
+        fn the_limit_is_passed_at_a_load_that_was_tried_or_between_two(
+            points in any_points(), factor in 0.1..1.0_f64
+        ) {
+            let scores = |factor: f64| -> Vec<_> {
+                points.iter().map(|(load, value)| (*load, value.exp() * factor)).collect()
+            };
+            let loads = || points.iter().map(|(load, _)| *load);
+            let (least, most) = (loads().fold(f64::MAX, f64::min), loads().fold(0.0, f64::max));
+            let found = passes_limit(scores(1.0));
+            if let Some(load) = found {
+                prop_assert!((least..=most).contains(&load), "{load}");
+            }
+            // Who is faster everywhere does it up to as high a load.
+            let faster = passes_limit(scores(factor));
+            prop_assert!(faster.unwrap_or(0.0) >= found.unwrap_or(0.0) - 1e-9, "{faster:?} {found:?}");
+        }
     }
 }

@@ -100,6 +100,7 @@ fn ratio<K>(above: &Times<K>, below: &Times<K>) -> Option<Spread> {
 mod tests {
     use super::*;
     use crate::fork_join::PeerKind;
+    use proptest::prelude::*;
 
     #[test]
     fn ratios_are_taken_within_rounds() {
@@ -119,5 +120,22 @@ mod tests {
         let spread = Spread::of([4.0, 1.0, 3.0, 2.0]).unwrap();
         assert_eq!(spread, Spread { median: 2.5, min: 1.0, max: 4.0 });
         assert_eq!(Spread::of([]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn as_many_values_are_above_the_median_as_below(
+            values in prop::collection::vec(-1e9..1e9_f64, 1..30), factor in 0.1..10.0_f64
+        ) {
+            let Spread { median, min, max } = Spread::of(values.iter().copied()).unwrap();
+            prop_assert!(min <= median && median <= max);
+            prop_assert!(values.contains(&min) && values.contains(&max));
+            prop_assert!(values.iter().all(|value| (min..=max).contains(value)));
+            let below = values.iter().filter(|value| **value < median).count();
+            let above = values.iter().filter(|value| **value > median).count();
+            prop_assert!(2 * below <= values.len() && 2 * above <= values.len());
+            let scaled = Spread::of(values.iter().rev().map(|value| value * factor)).unwrap();
+            prop_assert!((scaled.median - median * factor).abs() <= 1e-6 * (1.0 + median.abs()));
+        }
     }
 }

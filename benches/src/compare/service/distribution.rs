@@ -162,6 +162,7 @@ fn standard_normal_below(limit: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const SAMPLES: u64 = 200_000;
 
@@ -293,5 +294,42 @@ mod tests {
         assert_eq!(description(lognormal), "lognormal, median 20us, sigma 1.5");
         let same = Distribution::lognormal(20 * US, 0.0).unwrap();
         assert_eq!(description(same), "fixed, 20us");
+    }
+
+    /// From a nanosecond to an hour.
+    fn any_time() -> impl Strategy<Value = Duration> {
+        (1_u64..=3_600_000_000_000, 0_u32..42)
+            .prop_map(|(ns, magnitude)| Duration::from_nanos((ns >> magnitude).max(1)))
+    }
+
+    /// All that a workload file can ask for.
+    fn any_distribution() -> impl Strategy<Value = Distribution> {
+        prop_oneof![
+            any_time().prop_map(|mean| Distribution::exponential(mean).unwrap()),
+            (any_time(), any_time(), 0.0..=1.0_f64)
+                .prop_map(|(short, long, share)| Distribution::bimodal(short, long, share).unwrap()),
+            (any_time(), prop_oneof![0.0..=4.0_f64, Just(1e-300), Just(f64::MIN_POSITIVE)])
+                .prop_map(|(median, sigma)| Distribution::lognormal(median, sigma).unwrap()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn moments_are_numbers_that_a_time_can_have(distribution in any_distribution(), random: u64) {
+            let Moments { mean_ns, variance_ns2 } = distribution.moments();
+            prop_assert!(mean_ns > 0.0 && mean_ns.is_finite(), "{distribution}: {mean_ns}");
+            prop_assert!(variance_ns2 >= 0.0 && variance_ns2.is_finite(), "{distribution}");
+            let longest_ns = match distribution {
+                Distribution::Exponential { longest_ns, .. }
+                | Distribution::Lognormal { longest_ns, .. } => longest_ns,
+                Distribution::Bimodal { short, long, .. } => short.max(long).as_nanos() as f64,
+                Distribution::Fixed(time) => time.as_nanos() as f64,
+            };
+            prop_assert!(mean_ns <= longest_ns * (1.0 + 1e-9), "{distribution}: {mean_ns}");
+            // Popoviciu: no times between nothing and the longest vary by more.
+            prop_assert!(variance_ns2 <= longest_ns * longest_ns / 4.0 * (1.0 + 1e-9));
+            let drawn = distribution.sample(random).as_nanos() as f64;
+            prop_assert!(drawn <= longest_ns + 0.5, "{distribution}: {drawn}");
+        }
     }
 }
