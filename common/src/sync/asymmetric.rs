@@ -127,7 +127,7 @@ mod imp {
 
 /// A model has no asymmetric fence. Two ordinary ones give the same guarantee to a pair of light and heavy. They give more
 /// than that: light ones order each other, and other SeqCst fences. Models do not see it if something relies on that.
-#[cfg(any(loom, shuttle))]
+#[cfg(loom)]
 mod imp {
     use super::{Ordering, fence};
 
@@ -149,6 +149,24 @@ mod imp {
         if let Some(ordering) = weaken::fence("heavy", Ordering::SeqCst) {
             fence(ordering);
         }
+    }
+}
+
+/// As in a model. No ordering is weak here.
+#[cfg(all(shuttle, not(loom)))]
+mod imp {
+    use super::{Ordering, fence};
+
+    pub(super) fn is_supported() -> bool {
+        true
+    }
+
+    pub(super) fn light() {
+        fence(Ordering::SeqCst);
+    }
+
+    pub(super) fn heavy() {
+        fence(Ordering::SeqCst);
     }
 }
 
