@@ -3,7 +3,9 @@
 use std::io;
 
 use amp_executor::cpu::{CpuControl, CpuSet};
-use amp_executor::model::{Channel, LaneId, ModelAmp, ModelWorker, Turns};
+use amp_executor::model::{Channel, LaneId, Turns};
+#[cfg(loom)]
+use amp_executor::model::{ModelAmp, ModelWorker};
 use amp_executor::{AmpBuilder, AmpExecutor, Priority, Role, RoleConfig};
 use executor_common::Parker;
 use executor_common::sync::asymmetric::Fences;
@@ -54,6 +56,7 @@ pub fn one_core(capacity: usize) -> RoleConfig {
 /// # Panics
 ///
 /// If the roles contradict each other.
+#[cfg(loom)]
 pub fn model<const WORKERS: usize>(
     roles: impl IntoIterator<Item = RoleConfig>,
 ) -> (ModelAmp, [ModelWorker; WORKERS]) {

@@ -51,7 +51,7 @@ pub mod hint {
 
 /// Threads.
 pub mod thread {
-    pub use shuttle::thread::{Builder, JoinHandle, spawn, yield_now};
+    pub use shuttle::thread::{Builder, JoinHandle, current, spawn, yield_now};
 }
 
 /// How long a reading of the clock takes, so that whoever waits for a time by looking at the clock gets there.
