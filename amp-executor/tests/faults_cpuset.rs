@@ -115,9 +115,9 @@ fn workers_are_moved_to_the_core_of_another_role() {
                 let placement = amp.placement()[n].clone();
                 assert_eq!(placement.pins_lost, losses.len() as u64);
                 assert_eq!(amp.metrics().workers[n].pins_lost, losses.len() as u64);
-                // A move between an attempt to pin and its reading back makes that one fail, and is mended later.
+                // A move between an attempt to pin and its reading back makes that one fail, and is mended later: how many were
+                // restored at once is a matter of luck.
                 work_until(role, || amp.placement()[n].pin == PinOutcome::Pinned);
-                assert!(losses.iter().filter(|restored| **restored).count() * 2 >= losses.len());
                 let mask = amp.placement()[n].mask.clone().unwrap();
                 assert!(mask.iter().eq([cores[n]]), "{mask}");
             }
