@@ -348,14 +348,21 @@ fn a_free_worker_is_no_hope_for_what_another_one_runs() {
         let (a, b) = (amp.role(A).unwrap(), amp.role(B).unwrap());
         for _ in 0..50 {
             let (to_a, to_b) = (a.clone(), b.clone());
+            let (on_drop, dropped) = mpsc::channel();
+            let on_drop = TellsDrop(on_drop);
             let outer = b.spawn(move || {
                 fill(&to_b);
-                to_a.call_blocking(move || to_b.spawn(|| ()).map(drop))
+                to_a.call_blocking(move || {
+                    let _keep = &on_drop;
+                    to_b.spawn(|| ()).map(drop)
+                })
             });
             match outer.unwrap().join().unwrap() {
                 Ok(inner) => assert!(matches!(inner, Err(SpawnError::WouldDeadlock(_)))),
                 outer => assert!(is_deadlock(&outer)),
             }
+            // The inner one goes on by itself then, and must not take the room that the next round fills.
+            dropped.recv().unwrap();
         }
         let _ = amp.shutdown();
         assert_accounted(&amp.metrics());
