@@ -49,8 +49,8 @@ pub use spawn::{Spawn, SpawnError, TrySpawnError};
 pub use task::{
     AbortHandle, DomainId, JoinError, JoinHandle, PanicHook, RunOutcome, Runnable, Schedule,
     TaskId, TaskPanic, TaskRegistry, closure_task, current_task, enter_domain, enter_own_domain,
-    expiring_closure_task, expiring_future_task, future_task, local_future_task, reclaim_closure,
-    scoped_closure_task, set_in_place_counter,
+    expiring_closure_task, expiring_future_task, future_task, lend_to_domain, local_future_task,
+    reclaim_closure, scoped_closure_task, set_in_place_counter,
 };
 pub use wait_queue::{Ticket, WaitQueue};
 pub use yield_now::{YieldNow, yield_now};

@@ -84,4 +84,6 @@ pub use join::JoinHandle;
 pub use registry::TaskRegistry;
 pub use runnable::{RunOutcome, Runnable};
 pub(crate) use running::{current_domain, find_running_here};
-pub use running::{current_task, enter_domain, enter_own_domain, set_in_place_counter};
+pub use running::{
+    current_task, enter_domain, enter_own_domain, lend_to_domain, set_in_place_counter,
+};

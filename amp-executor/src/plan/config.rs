@@ -101,7 +101,8 @@ impl RoleConfig {
 
     /// The role's idle workers take single closures that wait in `role`'s channel, while they have nothing of their own to
     /// do. Futures are not lent, and what wants the role's state is not either. A worker that has taken a closure finishes it
-    /// before it serves its own role again.
+    /// before it serves its own role again, with those closures of `role` that this one waits for in
+    /// [`JoinHandle::join`](crate::JoinHandle::join) before anybody has begun them.
     ///
     /// May be called for several roles, which are asked in this order. Lending goes one way: roles that lend in a circle make
     /// no plan.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use executor_common::{RunOutcome, Runnable};
+use executor_common::{RunOutcome, Runnable, lend_to_domain};
 
 use super::{Lending, Worker};
 use crate::channel::Origin;
@@ -193,7 +193,9 @@ impl Worker {
         }
         let state = self.state();
         state.counters.begin_busy();
-        let outcome = self.run_task(queued.task, Permission::Run, || ());
+        // Closures of its role that it waits for are part of it: the role's own workers may be waiting for this one.
+        let outcome =
+            lend_to_domain(role.domain(), || self.run_task(queued.task, Permission::Run, || ()));
         role.count_elsewhere(&outcome);
         state.counters.lent.add_owned(1);
         true

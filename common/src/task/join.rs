@@ -14,7 +14,7 @@ use super::error::JoinError;
 use super::id::TaskId;
 use super::raw::RawTask;
 use super::runnable::{RunOutcome, Runnable};
-use super::running::{current_domain, is_in_domain, is_running_here};
+use super::running::{current_domain, is_in_domain, is_running_here, may_run_closures_of};
 use crate::block_on::{block_on, block_on_until};
 use crate::blocking::{blocking, is_blocking_dear};
 use crate::panic::discard;
@@ -145,7 +145,7 @@ impl<T> JoinHandle<T> {
     fn run_closure_in_place(self) -> Result<Result<T, JoinError>, Self> {
         let header = self.task.header();
         let is_closure = header.vtable.future.is_none();
-        if !is_closure || !is_in_domain(header.domain) || !header.state.claim() {
+        if !is_closure || !may_run_closures_of(header.domain) || !header.state.claim() {
             return Err(self);
         }
         let mut this = ManuallyDrop::new(self);
@@ -210,7 +210,11 @@ impl<T> JoinHandle<T> {
     /// An entry for the task, if it waits in a queue of the thread's own domain.
     pub(crate) fn claim(&self) -> Option<Runnable> {
         let header = self.task.header();
-        if !is_in_domain(header.domain) || !header.state.load().is_runnable() {
+        let may_run = match header.vtable.future {
+            None => may_run_closures_of(header.domain),
+            Some(_) => is_in_domain(header.domain),
+        };
+        if !may_run || !header.state.load().is_runnable() {
             return None;
         }
         header.state.add_reference();

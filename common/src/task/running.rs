@@ -13,6 +13,7 @@ use super::runnable::RunOutcome;
 crate::sync::thread_local! {
     static DOMAIN: Cell<DomainId> = const { Cell::new(DomainId::NONE) };
     static OWN_DOMAIN: Cell<DomainId> = const { Cell::new(DomainId::NONE) };
+    static LENT_TO: Cell<DomainId> = const { Cell::new(DomainId::NONE) };
     static TOP: Cell<*const Frame> = const { Cell::new(ptr::null()) };
     static IN_PLACE: Cell<Option<fn(&RunOutcome)>> = const { Cell::new(None) };
 }
@@ -85,16 +86,38 @@ pub fn current_task() -> Option<TaskId> {
     find_running_here(|_| true)
 }
 
-/// The domain that the calling thread belongs to; [`DomainId::NONE`] outside of executors. Not for tasks to see: see
+/// The domain that the calling thread works for; [`DomainId::NONE`] outside of executors. Not for tasks to see: see
 /// [`DomainId`].
 pub(crate) fn current_domain() -> DomainId {
-    DOMAIN.try_with(Cell::get).unwrap_or(DomainId::NONE)
+    match LENT_TO.try_with(Cell::get) {
+        Ok(DomainId::NONE) | Err(_) => DOMAIN.try_with(Cell::get).unwrap_or(DomainId::NONE),
+        Ok(lent_to) => lent_to,
+    }
 }
 
 /// Whether the calling thread may run tasks of `domain` in place.
 pub(super) fn is_in_domain(domain: DomainId) -> bool {
     let is_it = |current: &Cell<DomainId>| current.get() == domain;
     DOMAIN.try_with(is_it).unwrap_or(false) || OWN_DOMAIN.try_with(is_it).unwrap_or(false)
+}
+
+/// Whether the calling thread may run closures of `domain` in place.
+pub(super) fn may_run_closures_of(domain: DomainId) -> bool {
+    is_in_domain(domain) || LENT_TO.try_with(|current| current.get() == domain).unwrap_or(false)
+}
+
+/// Runs `f`, which runs a closure of `domain` on a thread of another one. Meanwhile the thread may run other closures of `domain` in
+/// place, besides what it may run anyway; it polls none of its futures.
+pub fn lend_to_domain<R>(domain: DomainId, f: impl FnOnce() -> R) -> R {
+    struct ComeBack;
+    impl Drop for ComeBack {
+        fn drop(&mut self) {
+            LENT_TO.with(|current| current.set(DomainId::NONE));
+        }
+    }
+    LENT_TO.with(|current| current.set(domain));
+    let _come_back = ComeBack;
+    f()
 }
 
 /// Makes the calling thread the only member of `domain`, besides the one that it shares with others.
