@@ -1,5 +1,6 @@
 //! What a blocked worker waits for, and who could bring it.
 
+use executor_common::sync::atomic::{Ordering, fence};
 use executor_common::{AbortHandle, TaskId};
 
 use crate::channel::LaneId;
@@ -12,8 +13,8 @@ use crate::shared::Shared;
 pub(crate) enum Awaited {
     /// Room in a lane of the role with this index.
     Room(usize, LaneId),
-    /// The end of a task.
-    Answer(AbortHandle),
+    /// The end of a task that was spawned into a lane of the role with this index.
+    Answer(usize, LaneId, AbortHandle),
 }
 
 impl Awaited {
@@ -24,7 +25,7 @@ impl Awaited {
 
     /// A wait for the end of a task that was spawned into a lane of `role`.
     pub(crate) fn answer(role: &RoleState, lane: LaneId, task: AbortHandle) -> Target<Self> {
-        Target::new(Self::Answer(task), servers(role, lane))
+        Target::new(Self::Answer(role.index, lane, task), servers(role, lane))
     }
 }
 
@@ -35,6 +36,17 @@ fn servers(role: &RoleState, lane: LaneId) -> Vec<usize> {
         Some(place) => vec![role.first_worker + place],
         None => own.chain(role.lender_numbers.iter().copied()).collect(),
     }
+}
+
+/// Whether a worker of `lender` might take from a lane of `borrower`, or has done so.
+fn may_lend(lender: &RoleState, borrower: &RoleState, lane: LaneId) -> bool {
+    if !lender.is_closing() && borrower.channel.lane(lane).may_be_lent() {
+        return true;
+    }
+    // Ordering: pairs with the fence in `RoleState::lend`. Either this sees that somebody has begun to lend, or whoever begins later
+    // sees what has been seen here, and takes nothing.
+    fence(Ordering::SeqCst);
+    borrower.borrowed() > 0
 }
 
 impl Shared {
@@ -52,19 +64,19 @@ impl Shared {
         let (role, place) = self.owner(worker);
         match &target.lane {
             Awaited::Room(of, _) if *of == role.index => true,
-            Awaited::Room(of, lane) => {
-                !role.is_closing() && self.roles[*of].channel.lane(*lane).may_be_lent()
-            }
+            Awaited::Room(of, lane) => may_lend(role, &self.roles[*of], *lane),
             // It runs the task, or may do so.
-            Awaited::Answer(task) => match self.runner(task.id()) {
+            Awaited::Answer(of, lane, task) => match self.runner(task.id()) {
                 Some(runner) => worker == runner,
-                None => !role.workers[place].has_left(),
+                None if *of == role.index => !role.workers[place].has_left(),
+                None => may_lend(role, &self.roles[*of], *lane),
             },
         }
     }
 
     /// The worker that runs a task, where that is seen. Of a worker that waits it is what its wait is part of: it has entered the graph
-    /// since it began that, under the lock that the caller holds.
+    /// since it began that, under the lock that the caller holds. What runs in place of its own joiner need not be seen: nobody else
+    /// has its handle to wait for it.
     fn runner(&self, task: TaskId) -> Option<usize> {
         self.roles
             .iter()
@@ -83,7 +95,7 @@ impl Shared {
     fn is_there(&self, target: &Target<Awaited>) -> bool {
         match &target.lane {
             Awaited::Room(role, lane) => !self.roles[*role].channel.lane(*lane).is_full(),
-            Awaited::Answer(task) => task.is_finished(),
+            Awaited::Answer(_, _, task) => task.is_finished(),
         }
     }
 }

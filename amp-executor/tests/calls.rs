@@ -10,7 +10,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use amp_executor::{
-    AmpBuilder, AmpExecutor, CallError, RoleConfig, RoleHandle, SpawnError, block_on,
+    AmpBuilder, AmpExecutor, CallError, CancellationToken, RoleConfig, RoleHandle, SpawnError,
+    block_on,
 };
 use support::{
     A, B, C, FakeCpus, Pins, TellsDrop, assert_accounted, fill, hold, one_role, two_roles, watchdog,
@@ -366,6 +367,42 @@ fn a_free_worker_is_no_hope_for_what_another_one_runs() {
         }
         let _ = amp.shutdown();
         assert_accounted(&amp.metrics());
+    });
+}
+
+/// A role that is being drained lends no more, though a future keeps its worker from leaving.
+#[test]
+fn a_lender_that_is_closing_is_no_hope() {
+    watchdog(|| {
+        for _ in 0..20 {
+            let on = |role, core| RoleConfig::new(role).cores([core]).capacity(4);
+            let amp = AmpExecutor::builder()
+                .role(on(A, 0))
+                .role(on(B, 1))
+                .role(on(C, 2).lend_to(A))
+                .cpus(Arc::new(FakeCpus { pins: Pins::Granted }))
+                .build()
+                .unwrap();
+            let amp = Arc::new(amp);
+            let [a, b, c] = [A, B, C].map(|role| amp.role(role).unwrap());
+            let token = CancellationToken::new();
+            let awaited = token.clone();
+            let stays = c.spawn_future(async move { awaited.cancelled().await }).unwrap();
+            // By its own worker it is closed, and not waited for.
+            let closer = Arc::clone(&amp);
+            let _ = c.spawn(move || closer.drain_role(C).map(drop)).unwrap().join().unwrap();
+            let (to_a, to_b) = (a.clone(), b.clone());
+            let outer =
+                a.spawn_on_core(0, move || to_b.call_blocking(move || to_a.call_blocking(|| 1)));
+            match outer.unwrap().join().unwrap() {
+                Ok(inner) => assert!(is_deadlock(&inner)),
+                outer => assert!(is_deadlock(&outer)),
+            }
+            token.cancel();
+            stays.join().unwrap();
+            let _ = amp.shutdown();
+            assert_accounted(&amp.metrics());
+        }
     });
 }
 

@@ -73,7 +73,7 @@ impl RoleState {
         self.borrowed.fetch_add(1, Ordering::Relaxed);
         // Ordering: pairs with the fence in `stop`: either this lender sees that the role is stopping, or who stops it sees the
         // lender. And with the Acquire in `Ring::is_drained`: who sees that the lender has emptied the ring, and leaves, sees the
-        // lender, and so does who waits for both.
+        // lender, and so does who waits for both. And with the fence in `awaited.rs`, for who looks whether a lender is hope.
         fence(Ordering::SeqCst);
         if self.is_stopping() {
             self.give_back();

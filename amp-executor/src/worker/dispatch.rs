@@ -176,7 +176,8 @@ impl Worker {
         }
         let permission = self.role.begin_task(state, None);
         let ran = match permission {
-            Permission::Run => self.run_borrowed(role),
+            // Who looks for somebody to hope for may have seen that the role is closing, and not that this worker lends.
+            Permission::Run => !self.role.is_closing() && self.run_borrowed(role),
             Permission::Cancel => false,
         };
         self.end_task(permission);

@@ -80,7 +80,6 @@ fn a_shutdown_runs_what_was_accepted() {
 
 /// The roles end one after the other while others spawn, wait for room and call.
 #[test]
-#[ignore = "about one execution in 5,000 ends as a deadlock whose cause is not known: SHUTTLE_SEED=247302746, with --ignored"]
 fn roles_end_one_by_one() {
     check("AMP: drained roles", || {
         let (world, executor) = World::with_executor(24);
