@@ -96,9 +96,8 @@ impl WorkerState {
     pub(super) fn decide(&self, fences: Fences) {
         // Ordering: Relaxed; the fence below orders it before the second look.
         self.phase.store(DECIDING, Ordering::Relaxed);
-        // Ordering: pairs with the slow fence in `RoleState::stop`. Without it this worker could miss that the role is
-        // stopping while the stopper misses that the worker has a task, and would wait for it to leave. (No
-        // model misses it: only a shutdown whose time is up looks, and there is no time in a model.)
+        // Ordering: pairs with the slow fence in `RoleState::stop`. Without it this worker could miss that the role is stopping while
+        // the stopper takes it to run the task before this one: a task would begin behind the end.
         fences.fast();
     }
 

@@ -77,6 +77,16 @@ impl ModelAmp {
         role.in_task()
     }
 
+    /// How many of the role's workers hold a task now.
+    pub fn in_task(&self, role: Role) -> usize {
+        self.role(role).in_task()
+    }
+
+    /// How many lenders hold a task of the role now, or are about to take one.
+    pub fn borrowed(&self, role: Role) -> usize {
+        self.role(role).borrowed()
+    }
+
     /// Takes nothing more, and waits for nobody.
     pub fn close(&self, role: Role) {
         self.role(role).close();
