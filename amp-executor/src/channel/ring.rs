@@ -290,8 +290,9 @@ impl<T> Ring<T> {
         if tail & self.mark != 0 {
             return Err(PushError::Closed(()));
         }
-        // Ordering: Acquire, as in `push_with`.
-        let stamp = self.slot(tail).stamp.load(Ordering::Acquire);
+        // Ordering: Relaxed; the cell is the push's to touch, and its own look acquires. Whoever sleeps on the answer has a fence
+        // before this call.
+        let stamp = self.slot(tail).stamp.load(Ordering::Relaxed);
         if (stamp.wrapping_sub(tail) as isize) < 0 { Err(PushError::Full(())) } else { Ok(()) }
     }
 
