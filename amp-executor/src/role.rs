@@ -189,8 +189,9 @@ impl RoleState {
     /// Whether what has been accepted is to be cancelled.
     #[inline]
     pub(crate) fn is_stopping(&self) -> bool {
-        // Ordering: Acquire, so that a worker that sees it also sees the channel closed.
-        self.flags.stopping.load(Ordering::Acquire)
+        // Ordering: Relaxed; nothing is read on the strength of it. Who decides on a task has a fence before this look (`stop`), who
+        // leaves has seen the channel closed, and who falls asleep is woken after the store or looks after it.
+        self.flags.stopping.load(Ordering::Relaxed)
     }
 
     /// Whether the end has begun.

@@ -42,9 +42,9 @@ impl RoleState {
     /// Takes nothing any more, and tells the workers to cancel what they have not started.
     pub(crate) fn stop(&self) {
         self.close();
-        // Ordering: Release, see `is_stopping`.
-        self.flags.stopping.store(true, Ordering::Release);
-        // Ordering: pairs with the fast fence in `WorkerState::decide`, and with the fence in `lend`.
+        // Ordering: Relaxed; see `is_stopping`.
+        self.flags.stopping.store(true, Ordering::Relaxed);
+        // Ordering: pairs with the fast fence in `WorkerState::decide`.
         self.fences.slow();
         self.registry.close();
         self.channel.wake_all();
@@ -71,9 +71,10 @@ impl RoleState {
     /// [`RoleState::give_back`] is to be called when the task is over, or there was none.
     pub(crate) fn lend(&self) -> bool {
         self.borrowed.fetch_add(1, Ordering::Relaxed);
-        // Ordering: pairs with the fence in `stop`: either this lender sees that the role is stopping, or who stops it sees the
-        // lender. And with the Acquire in `Ring::is_drained`: who sees that the lender has emptied the ring, and leaves, sees the
-        // lender, and so does who waits for both. And with the fence in `awaited.rs`, for who looks whether a lender is hope.
+        // Ordering: as a Release it pairs with the Acquire in `Ring::is_drained`: who sees that the lender has emptied the ring, and
+        // leaves, sees the lender, and so does who waits for both. Who stops the role has emptied the rings before it looks for
+        // lenders, so that nothing depends on the look below; it spares one who comes too late the way. SeqCst, since it
+        // pairs with the fence in `awaited.rs`, for who looks whether a lender is hope.
         fence(Ordering::SeqCst);
         if self.is_stopping() {
             self.give_back();
