@@ -125,9 +125,8 @@ mod imp {
     }
 }
 
-/// A model has no asymmetric fence. Two ordinary ones give the same guarantee to a pair of light and heavy. They give more
-/// than that: light ones order each other, and other SeqCst fences. Models do not see it if something relies on that.
-#[cfg(loom)]
+/// Random schedules have no store buffers. Two ordinary fences are the same to them.
+#[cfg(all(shuttle, not(loom)))]
 mod imp {
     use super::{Ordering, fence};
 
@@ -152,23 +151,9 @@ mod imp {
     }
 }
 
-/// As in a model. No ordering is weak here.
-#[cfg(all(shuttle, not(loom)))]
-mod imp {
-    use super::{Ordering, fence};
-
-    pub(super) fn is_supported() -> bool {
-        true
-    }
-
-    pub(super) fn light() {
-        fence(Ordering::SeqCst);
-    }
-
-    pub(super) fn heavy() {
-        fence(Ordering::SeqCst);
-    }
-}
+#[cfg(loom)]
+#[path = "loom/asymmetric.rs"]
+mod imp;
 
 #[cfg(all(test, not(loom)))]
 mod tests {
