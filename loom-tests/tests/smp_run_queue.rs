@@ -341,6 +341,26 @@ fn the_second_task_wakes_who_lies_down_meanwhile() {
     });
 }
 
+/// The first task's share takes the question of a worker away that has just asked it and has not looked yet. That one has been
+/// counted, and is given the task; what the owner keeps to itself from then on is for the next one who lies down to see.
+#[test]
+fn a_question_taken_away_before_the_look_leaves_the_next_sleeper_its_fence() {
+    check("smp run queue: one lies down beside the first push, another beside the second", || {
+        let (pool, [owner, one, next]) = workers();
+        owner.enter(|| {
+            settle(&pool, &owner);
+            let held = Held::new();
+            let search = one.start_search();
+            let first = until_held(one, Other::Searches(search), &held);
+            drop(pool.spawn(held.task()));
+            let one = first.join().unwrap();
+            let second = until_held(next, Other::Works, &held);
+            drop(pool.spawn(held.task()));
+            drop([one, second.join().unwrap()]);
+        });
+    });
+}
+
 #[test]
 fn the_second_fork_wakes_the_second_sleeper() {
     check("smp run queue: two forks beside two sleepers", || {
