@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use crossbeam_utils::CachePadded;
 use executor_common::Runnable;
-use executor_common::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use executor_common::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use executor_common::sync::{Counter, asymmetric};
 
 use crate::queue::{Local, Order, Stealer};
@@ -54,13 +54,15 @@ struct Own {
     len: AtomicUsize,
 }
 
-struct Question {
-    /// Somebody wants tasks, and has not been given enough. Set from the beginning: who lies down beside a worker that has had
-    /// no task yet has nothing to fear.
-    asked: AtomicBool,
-    /// The owner has been allowed to keep tasks to itself since the last heavy fence, so that one may not be seen yet.
-    unfenced: AtomicBool,
-}
+/// One word of [`ASKED`] and [`UNFENCED`]: never neither of them. All changes are read-modify-writes, so that whoever takes a question
+/// away has seen all that was written before it, whoever has repeated it since.
+struct Question(AtomicU32);
+
+/// Somebody wants tasks, and has not been given enough. Set from the beginning: who lies down beside a worker that has had
+/// no task yet has nothing to fear.
+const ASKED: u32 = 1;
+/// The owner has been allowed to keep tasks to itself since the last heavy fence, so that one may not be seen yet.
+const UNFENCED: u32 = 2;
 
 #[derive(Default)]
 struct Private {
@@ -134,10 +136,7 @@ impl RunQueue {
                 private: Biased::new(Private::default()),
                 len: AtomicUsize::new(0),
             }),
-            question: CachePadded::new(Question {
-                asked: AtomicBool::new(true),
-                unfenced: AtomicBool::new(false),
-            }),
+            question: CachePadded::new(Question(AtomicU32::new(ASKED))),
             forgotten: Counter::new(),
         };
         (Self { shared, overtaken: Cell::new(0) }, remote)
@@ -227,14 +226,12 @@ impl RunQueue {
     /// searcher could take it, and if not, because it does something long, the searcher seizes it.
     #[cold]
     fn share(&self, remote: &RunQueueRemote, sleep: &Sleep) {
-        // Ordering: Relaxed; with the fence below it acquires what the Release in `ask_before_sleep` has released: if this takes
+        // Ordering: Relaxed; with the fence below it acquires what the fence before `ask_before_sleep` has released: if this takes
         // away the question of a worker that lies down, that one is in the counts that are read next. If its question comes
-        // later, it stays.
-        remote.question.asked.swap(false, Ordering::Relaxed);
-        // Ordering: Relaxed, and the fence after it, which pairs with the one in `Shared::ask_everybody`: either a worker that lies down
-        // sees this and fences heavily, or this thread sees its question from now on, also without such a fence. And whoever ends
-        // a search that the counts below still show asks after this fence, and sees what stays private here.
-        remote.question.unfenced.store(true, Ordering::Relaxed);
+        // later, it stays, and finds what is set here.
+        remote.question.0.swap(UNFENCED, Ordering::Relaxed);
+        // Ordering: pairs with the fence of a worker that lies down or ends its search: if the counts below still show that it
+        // searches, its look comes later, and sees what stays private here.
         fence(Ordering::SeqCst);
         let demand = sleep.demand();
         let private = remote.private_len();
@@ -256,8 +253,8 @@ impl RunQueue {
         // Who searches and gets nothing asks again.
         let is_content = count >= missing || (demand.searching > 0 && private <= 1);
         if !is_content || !asymmetric::is_supported() {
-            // Ordering: Relaxed; the owner's own reminder.
-            remote.question.asked.store(true, Ordering::Relaxed);
+            // The owner's own reminder.
+            remote.ask();
         }
         if count > 0 {
             sleep.notify();
@@ -302,7 +299,7 @@ impl RunQueueRemote {
     #[inline(always)]
     fn is_asked(&self) -> bool {
         // Ordering: Relaxed; `after_push` has a fence before it, and otherwise a late look does no harm.
-        self.question.asked.load(Ordering::Relaxed)
+        self.question.0.load(Ordering::Relaxed) & ASKED != 0
     }
 
     fn private_len(&self) -> usize {
@@ -339,26 +336,21 @@ impl RunQueueRemote {
     pub(crate) fn ask(&self) {
         // Ordering: Relaxed; see the `Question`. Only written if it is news, since the owner reads it all the time.
         if !self.is_asked() {
-            self.question.asked.store(true, Ordering::Relaxed);
+            self.question.0.fetch_or(ASKED, Ordering::Relaxed);
         }
     }
 
-    /// Asks the owner to share from now on: the first part of a last look. The caller fences, asks
-    /// [`may_hide_a_task`](Self::may_hide_a_task), and then looks.
-    pub(crate) fn ask_before_sleep(&self) {
-        // Ordering: Release pairs with the fence in `share`. Written also if it is set: the owner may be about to take the
-        // question of somebody else away, and must see this worker in the counts then.
-        self.question.asked.store(true, Ordering::Release);
-    }
-
-    /// Whether a look needs a [`heavy`](asymmetric::heavy) fence before it.
-    pub(crate) fn may_hide_a_task(&self) -> bool {
-        let unfenced = &self.question.unfenced;
-        // Ordering: Relaxed; see `share`. Somebody else who finds it clear meanwhile relies on this worker's look, which comes
-        // after the heavy fence.
-        asymmetric::is_supported()
-            && unfenced.load(Ordering::Relaxed)
-            && unfenced.swap(false, Ordering::Relaxed)
+    /// Asks the owner to share from now on: the first part of a last look. The result is whether the look needs a
+    /// [`heavy`](asymmetric::heavy) fence before it. The caller has fenced after it changed the counts.
+    ///
+    /// It is one step: if the owner took the question away between it and the answer, the fence would be for what the owner
+    /// keeps to itself from then on, and nobody would have asked before it.
+    pub(crate) fn ask_before_sleep(&self) -> bool {
+        // Ordering: Relaxed; the caller's fence before it pairs with the one in `share`. Written also if it is set: the owner may be
+        // about to take the question of somebody else away, and must see this worker in the counts then. Somebody else who
+        // finds `UNFENCED` gone relies on this worker's look, which comes after the heavy fence.
+        let before = self.question.0.swap(ASKED, Ordering::Relaxed);
+        asymmetric::is_supported() && before & UNFENCED != 0
     }
 
     /// Takes everything there is, for an owner whose task holds it while the pool stops. False if the system has taken the

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
-use executor_common::sync::atomic::{AtomicUsize, Ordering, fence};
+use executor_common::sync::atomic::{AtomicUsize, Ordering};
 use executor_common::sync::{Arc, Counter, asymmetric};
 use executor_common::{
     DomainId, ExecutorMetrics, TaskRegistry, Unparker, WorkerCounters, utilisation,
@@ -158,23 +158,18 @@ impl Shared {
     }
 
     /// Asks everybody to share from now on what they have to themselves. What anybody has had before is seen by a look that comes
-    /// next; what comes later, its owner shares, and wakes somebody for it. For a worker after which nobody may look for a while.
+    /// next; what comes later, its owner shares, and wakes somebody for it. For a worker after which nobody may look for a while. It
+    /// has fenced since it changed the counts.
     pub(crate) fn ask_everybody(&self, asker: usize) {
         let mut unfenced = false;
         for (index, remote) in self.remotes().iter().enumerate() {
-            remote.tasks.ask_before_sleep();
             if index == asker {
                 // It knows what it has.
+                remote.tasks.ask();
                 remote.private.ask();
             } else {
-                unfenced |= remote.private.ask_before_sleep();
+                unfenced |= remote.tasks.ask_before_sleep() | remote.private.ask_before_sleep();
             }
-        }
-        // Ordering: pairs with the fence in `RunQueue::share`: either this sees that a worker keeps its tasks to itself, or
-        // that worker sees the question.
-        fence(Ordering::SeqCst);
-        for (index, remote) in self.remotes().iter().enumerate() {
-            unfenced |= index != asker && remote.tasks.may_hide_a_task();
         }
         if unfenced {
             // Pairs with the light fences in `RunQueue::after_push` and in a fork.

@@ -327,6 +327,8 @@ impl Worker {
     /// Moves everything to where others can steal it, and wakes somebody for it: this worker takes nothing for a while.
     pub(crate) fn open_queues(&self) {
         self.tasks.share_all(&self.remote().tasks);
+        // Ordering: as in `Sleep::fall_asleep`, for the one whom this worker has put among the sleepers.
+        fence(Ordering::SeqCst);
         self.shared.ask_everybody(self.index);
         if self.shared.is_work_visible() {
             self.shared.sleep.notify();

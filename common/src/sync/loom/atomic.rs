@@ -100,7 +100,7 @@ macro_rules! atomic {
 
 atomic!(AtomicBool, bool: swap);
 atomic!(AtomicPtr<T>, *mut T: swap);
-atomic!(AtomicU32, u32: swap fetch_max);
+atomic!(AtomicU32, u32: swap fetch_or fetch_max);
 atomic!(AtomicU64, u64:);
 atomic!(AtomicUsize, usize: swap fetch_add fetch_sub fetch_and fetch_or fetch_max);
 
