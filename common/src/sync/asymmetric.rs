@@ -130,24 +130,16 @@ mod imp {
 mod imp {
     use super::{Ordering, fence};
 
-    use crate::sync::imp::weaken;
-
     pub(super) fn is_supported() -> bool {
         true
     }
 
-    #[track_caller]
     pub(super) fn light() {
-        if let Some(ordering) = weaken::fence("light", Ordering::SeqCst) {
-            fence(ordering);
-        }
+        fence(Ordering::SeqCst);
     }
 
-    #[track_caller]
     pub(super) fn heavy() {
-        if let Some(ordering) = weaken::fence("heavy", Ordering::SeqCst) {
-            fence(ordering);
-        }
+        fence(Ordering::SeqCst);
     }
 }
 
