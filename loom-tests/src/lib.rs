@@ -40,7 +40,7 @@ pub mod weaken;
 pub mod witness;
 
 #[cfg(loom)]
-pub use model::{aside, check};
+pub use model::{aside, check, check_with_full_fences};
 #[cfg(loom)]
 pub use pause::Pause;
 #[cfg(loom)]

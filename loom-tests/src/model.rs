@@ -78,6 +78,16 @@ pub fn check(name: &str, model: impl Fn() + Sync + Send + 'static) {
     }
 }
 
+/// As [`check`], with a full fence for each of an asymmetric pair. For a model that does not end in time otherwise: it does not
+/// see it if something relies on more than such a pair promises.
+///
+/// # Panics
+///
+/// As [`check`].
+pub fn check_with_full_fences(name: &str, model: impl Fn() + Sync + Send + 'static) {
+    executor_common::sync::asymmetric::with_full_fences(|| check(name, model));
+}
+
 /// Runs `f`, a part of a model that is not its subject: in one way in each execution. What is explored around it is
 /// explored in full, and other threads' steps that fall into `f` are as little explored as its own.
 ///

@@ -7,7 +7,7 @@
 
 use executor_common::sync::atomic::{AtomicUsize, Ordering};
 use executor_common::sync::{Arc, thread};
-use loom_tests::{Done, Pause, Plain, check};
+use loom_tests::{Done, Pause, Plain, check, check_with_full_fences};
 use smp_executor::model::{ModelPool, ModelSearch, ModelWorker, pool};
 use smp_executor::{current_worker, join};
 
@@ -326,19 +326,22 @@ fn the_second_task_wakes_the_second_sleeper() {
 /// As `the_sleeper_is_woken`, beside two sleepers, where the second is one that lies down meanwhile.
 #[test]
 fn the_second_task_wakes_who_lies_down_meanwhile() {
-    check("smp run queue: two pushes beside a sleeper, the other one lies down", || {
-        let (pool, [owner, sleeper, other]) = workers();
-        owner.enter(|| {
-            settle(&pool, &owner);
-            assert!(!sleeper.lie_down_and_look());
-            let held = Held::new();
-            let first = until_held(sleeper, Other::Sleeps, &held);
-            let second = until_held(other, Other::Works, &held);
-            drop(pool.spawn(held.task()));
-            drop(pool.spawn(held.task()));
-            drop([first, second].map(|working| working.join().unwrap()));
-        });
-    });
+    check_with_full_fences(
+        "smp run queue: two pushes beside a sleeper, the other one lies down",
+        || {
+            let (pool, [owner, sleeper, other]) = workers();
+            owner.enter(|| {
+                settle(&pool, &owner);
+                assert!(!sleeper.lie_down_and_look());
+                let held = Held::new();
+                let first = until_held(sleeper, Other::Sleeps, &held);
+                let second = until_held(other, Other::Works, &held);
+                drop(pool.spawn(held.task()));
+                drop(pool.spawn(held.task()));
+                drop([first, second].map(|working| working.join().unwrap()));
+            });
+        },
+    );
 }
 
 /// The first task's share takes the question of a worker away that has just asked it and has not looked yet. That one has been

@@ -146,6 +146,8 @@ mod imp {
 #[cfg(loom)]
 #[path = "loom/asymmetric.rs"]
 mod imp;
+#[cfg(loom)]
+pub use imp::with_full_fences;
 
 #[cfg(all(test, not(loom)))]
 mod tests {
