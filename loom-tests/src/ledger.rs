@@ -79,6 +79,13 @@ impl Ledger {
         self.book().reported_panics += 1;
     }
 
+    /// Whether nothing is left.
+    pub fn is_over(&self) -> bool {
+        let book = self.book();
+        book.entries.iter().all(|entry| entry.dropped > 0)
+            && book.planned_panics == book.reported_panics
+    }
+
     /// Nothing is left: each task has been dropped, once, and somebody was told of each panic.
     ///
     /// # Panics

@@ -136,3 +136,27 @@ fn a_stop_races_with_a_wake_up() {
         stop_beside(|pause| Some(wake_elsewhere(pause)));
     });
 }
+
+/// The wake-up has marked the future, whose worker joins it in place on the strength of that. What the wake-up queues then is stale,
+/// and comes when it likes: also after the worker has left. It holds the future's cell, which holds the pool, which holds
+/// the queue; the end of the model finds what is left of such a circle.
+#[test]
+fn a_wake_up_that_is_late_for_the_end_leaves_nothing_behind() {
+    check("smp local: foreign wake-up of a future joined in place, and the end", || {
+        let (pool, worker) = one_worker();
+        let (pause, dropped) = (Pause::new(), Plain::new());
+        let mut waking = None;
+        worker.enter(|| {
+            let handle = suspended(&worker, &dropped, &pause, async {});
+            waking = Some(wake_elsewhere(&pause));
+            if format!("{handle:?}").contains("notified: true") {
+                handle.join().unwrap();
+                assert_eq!(dropped.get(), 1);
+            }
+        });
+        pool.stop();
+        worker.run();
+        assert_eq!(dropped.get(), 1);
+        waking.into_iter().for_each(|waking| waking.join().unwrap());
+    });
+}
