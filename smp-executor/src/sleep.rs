@@ -137,7 +137,7 @@ impl Sleep {
     /// it looks whether there is more, and wakes the next one for it (events F1 to F3).
     pub(crate) fn stop_searching(&self, searching: Searching, is_work_left: impl FnOnce() -> bool) {
         let Searching(()) = searching;
-        // Ordering: Release pairs with the Acquire in `announce`: whoever lies down after this and is not seen here must
+        // Ordering: Release pairs with the fence after `announce`: whoever lies down after this and is not seen here must
         // see in its turn what the search has moved to this worker's deque. Against the look below the fence orders it.
         let before = Counts(self.counts.fetch_sub(ONE_SEARCHING, Ordering::Release));
         if before.searching() > 1 || before.sleeping() == 0 {
@@ -293,9 +293,9 @@ impl Sleep {
             Some(Searching(())) => ONE_SLEEPING - ONE_SEARCHING,
             None => ONE_SLEEPING,
         };
-        // Ordering: Acquire pairs with the Release in `stop_searching`. The fence in `fall_asleep` orders this before the
-        // look at the queues.
-        let before = Counts(self.counts.fetch_add(change, Ordering::Acquire));
+        // Ordering: Relaxed; the fence in `fall_asleep`, which comes next, makes it an Acquire that pairs with the Release in
+        // `stop_searching`, and orders it before the look at the queues.
+        let before = Counts(self.counts.fetch_add(change, Ordering::Relaxed));
         let searching_others = before.searching() - usize::from(change != ONE_SLEEPING);
         Others { searching: searching_others > 0, all_asleep }
     }
