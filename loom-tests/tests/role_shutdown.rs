@@ -4,6 +4,7 @@
 
 use amp_executor::model::ModelAmp;
 use amp_executor::{AmpExecutor, JoinHandle, RoleConfig, SpawnError, yield_now};
+use executor_common::Parker;
 use executor_common::sync::thread;
 use loom_tests::role::{ROLE, builder, model, one_core};
 use loom_tests::{Pause, aside, check};
@@ -13,10 +14,20 @@ fn executor() -> AmpExecutor {
     builder([one_core(1)]).build().expect("a model's thread is to be had")
 }
 
-/// An executor whose worker has been woken for a future.
+/// An executor whose worker polls a future. What comes before the poll is the subject of others.
 fn with_future(future: impl Future<Output = ()> + Send + 'static) -> (AmpExecutor, JoinHandle<()>) {
+    loom::stop_exploring();
     let amp = executor();
-    let handle = amp.role(ROLE).unwrap().spawn_future(future).unwrap();
+    let begun = Parker::new();
+    let unparker = begun.unparker();
+    let begins = async move {
+        // From here on, and not from where the other thread goes on: by then this one may be asleep already.
+        loom::explore();
+        unparker.unpark();
+        future.await;
+    };
+    let handle = amp.role(ROLE).unwrap().spawn_future(begins).unwrap();
+    begun.park();
     (amp, handle)
 }
 
@@ -51,7 +62,7 @@ fn a_spawn_that_races_with_the_shutdown_runs_or_is_refused() {
 #[test]
 fn a_suspended_future_is_cancelled_by_the_drop() {
     check("role: drop beside a suspended future", || {
-        let (amp, never) = aside(|| with_future(std::future::pending::<()>()));
+        let (amp, never) = with_future(std::future::pending::<()>());
         drop(amp);
         assert!(never.join().unwrap_err().is_cancelled());
     });
@@ -60,7 +71,7 @@ fn a_suspended_future_is_cancelled_by_the_drop() {
 #[test]
 fn an_abort_that_races_with_the_shutdown_leaves_nothing() {
     check("role: abort against shutdown", || {
-        let (amp, handle) = aside(|| with_future(async { yield_now().await }));
+        let (amp, handle) = with_future(async { yield_now().await });
         let abort = handle.abort_handle();
         let aborting = thread::spawn(move || abort.abort());
         assert_eq!(amp.shutdown().still_running, 0);

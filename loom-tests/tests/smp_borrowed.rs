@@ -4,7 +4,7 @@
 
 use executor_common::CancellationToken;
 use executor_common::sync::{Arc, thread};
-use loom_tests::{Plain, Witness, check};
+use loom_tests::{Plain, Witness, aside, check};
 use smp_executor::SmpExecutor;
 use smp_executor::model::{ModelWorker, pool};
 
@@ -31,9 +31,10 @@ fn a_scope_s_cancel_against_the_run_of_its_task() {
             assert_eq!(dropped.get(), 1, "nothing of it is left behind the scope");
         });
         // The end of a pool has models of its own.
-        loom::stop_exploring();
-        pool.stop();
-        helping.join().unwrap();
+        aside(|| {
+            pool.stop();
+            helping.join().unwrap();
+        });
     });
 }
 

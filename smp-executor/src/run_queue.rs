@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use crossbeam_utils::CachePadded;
 use executor_common::Runnable;
-use executor_common::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
+use executor_common::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use executor_common::sync::{Counter, asymmetric};
 
 use crate::queue::{Local, Order, Stealer};
@@ -226,13 +226,10 @@ impl RunQueue {
     /// searcher could take it, and if not, because it does something long, the searcher seizes it.
     #[cold]
     fn share(&self, remote: &RunQueueRemote, sleep: &Sleep) {
-        // Ordering: Relaxed; with the fence below it acquires what the fence before `ask_before_sleep` has released: if this takes
-        // away the question of a worker that lies down, that one is in the counts that are read next. If its question comes
-        // later, it stays, and finds what is set here.
-        remote.question.0.swap(UNFENCED, Ordering::Relaxed);
-        // Ordering: pairs with the fence of a worker that lies down or ends its search: if the counts below still show that it
-        // searches, its look comes later, and sees what stays private here.
-        fence(Ordering::SeqCst);
+        // Ordering: Acquire pairs with the fence before `ask_before_sleep`: if this takes away the question of a worker that lies
+        // down or ends its search, that one has changed the counts that are read next. If its question comes later, it stays, and
+        // that one looks after a heavy fence, which the light one of the last push is before.
+        remote.question.0.swap(UNFENCED, Ordering::Acquire);
         let demand = sleep.demand();
         let private = remote.private_len();
         let kept = usize::from(demand.searching > 0);
@@ -346,7 +343,7 @@ impl RunQueueRemote {
     /// It is one step: if the owner took the question away between it and the answer, the fence would be for what the owner
     /// keeps to itself from then on, and nobody would have asked before it.
     pub(crate) fn ask_before_sleep(&self) -> bool {
-        // Ordering: Relaxed; the caller's fence before it pairs with the one in `share`. Written also if it is set: the owner may be
+        // Ordering: Relaxed; the caller's fence before it pairs with the Acquire in `share`. Written also if it is set: the owner may be
         // about to take the question of somebody else away, and must see this worker in the counts then. Somebody else who
         // finds `UNFENCED` gone relies on this worker's look, which comes after the heavy fence.
         let before = self.question.0.swap(ASKED, Ordering::Relaxed);
