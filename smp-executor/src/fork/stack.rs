@@ -124,7 +124,7 @@ pub(super) fn take_off(place: Place) -> bool {
         // older jobs, whose slots and frames were written before. Then the light fence, which pairs with the
         // heavy one in `Private::seize`: either the thief sees this store and leaves the job alone, or the load below
         // sees its mark. Without the fence the load could come first, and both would have the job. (No model sees the
-        // Release: after their light fence, a SeqCst one, loom lets Relaxed stores publish too.)
+        // Release: the light fence after the `put` of an older job is more there than it is in the language, and publishes it.)
         stack.top.store(place.0, Ordering::Release);
         asymmetric::light();
         place.0 >= stack.floor.load(Ordering::Relaxed)
