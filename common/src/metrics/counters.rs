@@ -46,6 +46,9 @@ pub struct WorkerCounters {
     /// that is its busy time. While it is busy it is the time at which it would have begun to have been busy ever since, and
     /// one is added.
     busy: Counter,
+    /// The busy time of the last snapshot. A worker that goes idle looks at the clock before it says so, and a snapshot that comes between
+    /// tells too much: the next one must not tell less.
+    told_busy_ns: Counter,
 }
 
 /// The mark of a busy worker in `busy`.
@@ -73,6 +76,7 @@ impl WorkerCounters {
             pins_lost: Counter::new(),
             stalls: Counter::new(),
             busy: Counter::new(),
+            told_busy_ns: Counter::new(),
         }
     }
 
@@ -140,10 +144,8 @@ impl WorkerCounters {
     /// A snapshot. What is not counted here is the caller's to fill in: `index`, `role`, `core`, `queue_wait`, `run_time`
     /// and `queue_depth`.
     pub fn snapshot(&self) -> WorkerMetrics {
-        // The word first: what it says holds at any later time too.
-        let busy = self.busy.get();
-        let now_ns = self.now_ns();
-        let busy = Duration::from_nanos(busy_ns(busy, now_ns));
+        let (busy_ns, now_ns) = busy_and_now_ns(|| self.busy.get(), || self.now_ns());
+        let busy = Duration::from_nanos(self.told_busy_ns.raise(busy_ns));
         WorkerMetrics {
             tasks_run: self.tasks_run.get(),
             completed: self.completed.get(),
@@ -179,9 +181,36 @@ fn busy_ns(busy: u64, now_ns: u64) -> u64 {
     if busy & BUSY == 0 { busy >> 1 } else { now_ns.saturating_sub(busy >> 1) }
 }
 
+/// The busy time at a moment, and that moment.
+///
+/// The worker may have gone idle, or busy again, between a look at the word and one at the clock. So a busy one has to be the same
+/// on both sides of the clock. An idle one needs no clock.
+fn busy_and_now_ns(mut word: impl FnMut() -> u64, mut clock: impl FnMut() -> u64) -> (u64, u64) {
+    let mut busy = word();
+    loop {
+        let now_ns = clock();
+        let again = word();
+        if busy & BUSY == 0 || again == busy {
+            return (busy_ns(busy, now_ns), now_ns);
+        }
+        busy = again;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_look_that_is_interrupted_counts_no_idle_time() {
+        const BEGAN: u64 = 100;
+        const ENDED: u64 = 150;
+        let words = [BEGAN << 1 | BUSY, (ENDED - BEGAN) << 1, (ENDED - BEGAN) << 1];
+        let mut words = words.into_iter();
+        // The first look at the clock comes when the worker has long gone idle.
+        let found = busy_and_now_ns(|| words.next().expect("three looks"), || 1_000_000);
+        assert_eq!(found, (ENDED - BEGAN, 1_000_000));
+    }
 
     #[test]
     fn busy_time_counts_while_it_runs() {
@@ -195,6 +224,22 @@ mod tests {
         let busy = counters.snapshot().busy;
         assert!(!busy.is_zero());
         assert_eq!(counters.snapshot().busy, busy, "idle time does not count");
+    }
+
+    #[test]
+    fn busy_time_never_goes_back() {
+        let counters = WorkerCounters::new(Instant::now());
+        counters.begin_busy_at(0);
+        // The worker goes idle: it has looked at the clock, and says so after a snapshot.
+        let ended_ns = counters.now_ns();
+        let before = loop {
+            let busy = counters.snapshot().busy;
+            if busy > Duration::from_nanos(ended_ns) {
+                break busy;
+            }
+        };
+        counters.busy.set(ended_ns << 1);
+        assert_eq!(counters.snapshot().busy, before);
     }
 
     #[test]

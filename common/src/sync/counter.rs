@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// parks.add(2);
 /// parks.add_owned(1);
 /// assert_eq!(parks.get(), 3);
+/// assert_eq!(parks.raise(2), 3);
 /// ```
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -44,6 +45,13 @@ impl Counter {
     pub fn set(&self, n: u64) {
         // Ordering: as in `add`.
         self.0.store(n, Ordering::Relaxed);
+    }
+
+    /// Overwrites a smaller value, from any thread. Returns what it is then.
+    #[inline]
+    pub fn raise(&self, n: u64) -> u64 {
+        // Ordering: as in `add`.
+        self.0.fetch_max(n, Ordering::Relaxed).max(n)
     }
 
     /// The value now.
