@@ -122,6 +122,7 @@ fn a_thread_that_the_kernel_refuses() {
 
 /// There is room for the workers' small stacks, and none for the usual one of the stall watch.
 #[test]
+#[cfg_attr(unpooled, ignore = "a sanitizer's own memory counts against the limit")]
 fn a_stall_watch_that_the_kernel_refuses() {
     if child().is_none() {
         return child_succeeds("a_stall_watch_that_the_kernel_refuses", "watch");

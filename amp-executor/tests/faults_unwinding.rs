@@ -406,16 +406,17 @@ fn lent_tasks_panic_in_every_way() {
             let drops = Drops::default();
             let mut tasks: Vec<JoinHandle<()>> = Vec::new();
             for number in 0..24 {
-                let (bomb, counted, to) = (drops.bomb(), drops.counted(), b.clone());
+                let (counted, to) = (drops.counted(), b.clone());
                 let task = match number % 4 {
-                    0 => a.spawn(move || drop((counted, bomb))),
+                    0 => {
+                        let bomb = drops.bomb();
+                        a.spawn(move || drop((counted, bomb)))
+                    }
                     1 => a.spawn(move || {
-                        std::mem::forget(bomb);
                         let _counted = counted;
                         panic_any(Shrapnel)
                     }),
                     2 => a.spawn(move || {
-                        std::mem::forget(bomb);
                         let mut counted = Some(counted);
                         let _on_drop = OnDrop(move || {
                             // Into the role of the worker that runs it.
@@ -425,6 +426,7 @@ fn lent_tasks_panic_in_every_way() {
                         panic_any(Shrapnel)
                     }),
                     _ => {
+                        let bomb = drops.bomb();
                         drop((a.spawn(move || bomb), counted));
                         continue;
                     }
