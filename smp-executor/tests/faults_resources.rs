@@ -86,6 +86,7 @@ fn a_thread_refused_for_want_of_address_space_leaves_nothing_behind() {
 
 /// Each thread of a pool has room for as many forks as fit on its stack, and there is no address space for that.
 #[test]
+#[cfg_attr(unpooled, ignore = "a sanitizer ends the process where memory is refused")]
 fn memory_refused_for_forks_is_an_error_and_leaves_nothing_behind() {
     watched(|| {
         let name = "memory_refused_for_forks_is_an_error_and_leaves_nothing_behind";
