@@ -253,6 +253,7 @@ fn a_process_ends_beside_a_task_that_its_shutdown_has_left_running() {
 }
 
 #[test]
+#[cfg_attr(unpooled, ignore = "a sanitizer cannot look for leaks beside a thread that was killed")]
 fn what_a_killed_worker_has_queued_is_run_by_others() {
     watched(|| {
         let ended = in_child("what_a_killed_worker_has_queued_is_run_by_others", || {
