@@ -41,6 +41,7 @@ fn a_waker_s_destructor_may_use_the_queue() {
         // The first waker was replaced, and its destructor has notified the second.
         assert_eq!(drops.get(), 2);
         queue.register(&mut ticket, &waker());
+        assert!(!queue.is_empty());
         queue.leave(&mut ticket, || false);
         assert_eq!(drops.get(), 3);
         assert!(queue.is_empty());

@@ -159,11 +159,3 @@ impl Shard {
         Some(task)
     }
 }
-
-impl Drop for TaskRegistry {
-    fn drop(&mut self) {
-        // Each task in the list has a scheduler that keeps the registry alive, so the list is empty
-        // unless an executor was torn down without closing it; then the references are given back.
-        self.close();
-    }
-}
