@@ -38,15 +38,15 @@ fn servers(role: &RoleState, lane: LaneId) -> Vec<usize> {
     }
 }
 
-/// Whether a worker of `lender` might take from a lane of `borrower`, or has done so.
-fn may_lend(lender: &RoleState, borrower: &RoleState, lane: LaneId) -> bool {
+/// Whether the worker at `place` in `lender` might take from a lane of `borrower`, or has done so.
+fn may_lend(lender: &RoleState, place: usize, borrower: &RoleState, lane: LaneId) -> bool {
     if !lender.is_closing() && borrower.channel.lane(lane).may_be_lent() {
         return true;
     }
-    // Ordering: pairs with the fence in `RoleState::lend`. Either this sees that somebody has begun to lend, or whoever begins later
+    // Ordering: pairs with the fence in `RoleState::lend`. Either this sees that the worker has begun to lend, or it begins later,
     // sees what has been seen here, and takes nothing.
     fence(Ordering::SeqCst);
-    borrower.borrowed() > 0
+    lender.workers[place].lends_to(borrower.index)
 }
 
 impl Shared {
@@ -64,12 +64,12 @@ impl Shared {
         let (role, place) = self.owner(worker);
         match &target.lane {
             Awaited::Room(of, _) if *of == role.index => true,
-            Awaited::Room(of, lane) => may_lend(role, &self.roles[*of], *lane),
+            Awaited::Room(of, lane) => may_lend(role, place, &self.roles[*of], *lane),
             // It runs the task, or may do so.
             Awaited::Answer(of, lane, task) => match self.runner(task.id()) {
                 Some(runner) => worker == runner,
                 None if *of == role.index => !role.workers[place].has_left(),
-                None => may_lend(role, &self.roles[*of], *lane),
+                None => may_lend(role, place, &self.roles[*of], *lane),
             },
         }
     }

@@ -69,7 +69,8 @@ impl RoleState {
 
     /// A lender is about to take a task of this role. False if the role is stopping, and there is nothing to take; else
     /// [`RoleState::give_back`] is to be called when the task is over, or there was none.
-    pub(crate) fn lend(&self) -> bool {
+    pub(crate) fn lend(&self, lender: &WorkerState) -> bool {
+        lender.set_lends_to(Some(self.index));
         self.borrowed.fetch_add(1, Ordering::Relaxed);
         // Ordering: as a Release it pairs with the Acquire in `Ring::is_drained`: who sees that the lender has emptied the ring, and
         // leaves, sees the lender, and so does who waits for both. Who stops the role has emptied the rings before it looks for
@@ -77,14 +78,15 @@ impl RoleState {
         // pairs with the fence in `awaited.rs`, for who looks whether a lender is hope.
         fence(Ordering::SeqCst);
         if self.is_stopping() {
-            self.give_back();
+            self.give_back(lender);
             return false;
         }
         true
     }
 
     /// A lender holds nothing of this role any more.
-    pub(crate) fn give_back(&self) {
+    pub(crate) fn give_back(&self, lender: &WorkerState) {
+        lender.set_lends_to(None);
         // Ordering: Release pairs with the Acquire in `borrowed`, so that who waits for the lender sees what it counted.
         self.borrowed.fetch_sub(1, Ordering::Release);
         // A worker that falls asleep sees that nothing comes home any more, or this lender that the role is closing.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use executor_common::sync::Counter;
 use executor_common::sync::asymmetric::Fences;
-use executor_common::sync::atomic::{AtomicU32, Ordering};
+use executor_common::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use executor_common::{DelayHistogram, DomainId, WorkerCounters};
 
 use crate::placement::LivePlacement;
@@ -35,7 +35,12 @@ pub(crate) struct WorkerState {
     /// How long closures and polls took, likewise.
     pub(crate) run_time: Option<DelayHistogram>,
     phase: AtomicU32,
+    /// The index of the role that it holds a task of, or is about to take one from, as a lender.
+    lends_to: AtomicUsize,
 }
+
+/// In place of a role's index.
+const NOBODY: usize = usize::MAX;
 
 /// The worker holds no task. Once it sees that the role is stopping it starts none, and leaves.
 const IDLE: u32 = 0;
@@ -62,7 +67,19 @@ impl WorkerState {
             queue_wait: histogram(),
             run_time: histogram(),
             phase: AtomicU32::new(IDLE),
+            lends_to: AtomicUsize::new(NOBODY),
         }
+    }
+
+    pub(super) fn set_lends_to(&self, role: Option<usize>) {
+        // Ordering: Relaxed; the fence in `RoleState::lend` comes next. Who sees too late that it has ended looks again.
+        self.lends_to.store(role.unwrap_or(NOBODY), Ordering::Relaxed);
+    }
+
+    /// Whether it holds a task of the role with this index, as a lender, or is about to take one.
+    pub(crate) fn lends_to(&self, role: usize) -> bool {
+        // Ordering: Relaxed; the caller has a fence before it (`awaited.rs`).
+        self.lends_to.load(Ordering::Relaxed) == role
     }
 
     fn set_phase(&self, phase: u32) {

@@ -171,7 +171,7 @@ impl Worker {
 
     fn run_one_of(&self, lending: &Lending) -> bool {
         let (role, state) = (&lending.role, self.state());
-        if !role.channel.has_lendable_work() || self.role.is_closing() || !role.lend() {
+        if !role.channel.has_lendable_work() || self.role.is_closing() || !role.lend(state) {
             return false;
         }
         let permission = self.role.begin_task(state, None);
@@ -181,7 +181,7 @@ impl Worker {
             Permission::Cancel => false,
         };
         self.end_task(permission);
-        role.give_back();
+        role.give_back(state);
         ran
     }
 
