@@ -88,6 +88,8 @@ mod builder;
 mod channel;
 mod current;
 mod deadlock;
+#[cfg(any(feature = "futures-task", feature = "hyper"))]
+mod ecosystem;
 mod event;
 mod executor;
 mod handle;
@@ -111,8 +113,12 @@ mod wait;
 mod worker;
 
 pub use builder::{AmpBuilder, BuildError};
+#[cfg(any(feature = "futures-task", feature = "hyper"))]
+pub use ecosystem::LocalSpawner;
 pub use event::Event;
 pub use executor::AmpExecutor;
+#[cfg(feature = "test-util")]
+pub use executor_common::test_util;
 pub use executor_common::{
     AbortHandle, CancellationToken, DelayMetrics, DropGuard, ExecutorMetrics, JoinError,
     JoinHandle, JoinSet, Priority, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId,

@@ -12,6 +12,7 @@
 //! | stop a task | [`AbortHandle`], [`CancellationToken`] |
 //! | let others go first | [`yield_now`], [`Priority`] |
 //! | see what an executor does | [`ExecutorMetrics`], [`ShutdownReport`] |
+//! | test with any order of tasks, replayable by seed, and virtual time | `test_util` (feature `test-util`) |
 //! | know and choose CPUs | [`cpu`] |
 //! | write an executor | [`closure_task`], [`future_task`], [`expiring_closure_task`], [`Runnable`], [`Schedule`], [`TaskRegistry`], [`Parker`], [`DelayHistogram`], [`sync`] |
 
@@ -30,6 +31,8 @@ mod shutdown;
 mod spawn;
 pub mod sync;
 mod task;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 mod wait_queue;
 mod yield_now;
 

@@ -113,6 +113,10 @@ impl Inner {
         if self.take_token() {
             return true;
         }
+        #[cfg(feature = "test-util")]
+        if let Some(token) = crate::test_util::park_here(deadline, || self.take_token()) {
+            return token;
+        }
         let mut guard = self.lock.lock();
         // Ordering: Relaxed on success. The state is changed under the lock that `unpark` takes before
         // it notifies; a token that arrived in between makes the exchange fail.

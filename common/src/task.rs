@@ -83,6 +83,8 @@ pub use id::{DomainId, TaskId};
 pub use join::JoinHandle;
 pub use registry::TaskRegistry;
 pub use runnable::{RunOutcome, Runnable};
+#[cfg(feature = "test-util")]
+pub(crate) use running::apart;
 pub(crate) use running::{current_domain, find_running_here};
 pub use running::{
     current_task, enter_domain, enter_own_domain, lend_to_domain, set_in_place_counter,

@@ -138,12 +138,12 @@ impl SmpHandle {
     }
 
     /// The permit, unless the pool has been shut down while it was waited for.
-    fn still_open(&self, permit: Option<Permit>) -> Result<Option<Permit>, SpawnError> {
+    pub(crate) fn still_open(&self, permit: Option<Permit>) -> Result<Option<Permit>, SpawnError> {
         if self.is_open() { Ok(permit) } else { Err(SpawnError::Closed) }
     }
 
     /// Whether a task spawned by the calling thread would be run.
-    fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.shared.lifecycle.is_open()
             || context::with_worker_of(&self.shared, |worker| worker.is_some())
     }

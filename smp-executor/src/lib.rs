@@ -48,6 +48,8 @@ mod assemble;
 mod broadcast;
 mod builder;
 mod context;
+#[cfg(any(feature = "futures-task", feature = "hyper"))]
+mod ecosystem;
 mod executor;
 mod fork;
 mod handle;
@@ -75,7 +77,11 @@ mod worker;
 
 pub use builder::{BuildError, SmpBuilder};
 pub use context::current_worker;
+#[cfg(any(feature = "futures-task", feature = "hyper"))]
+pub use ecosystem::LocalSpawner;
 pub use executor::SmpExecutor;
+#[cfg(feature = "test-util")]
+pub use executor_common::test_util;
 pub use executor_common::{
     AbortHandle, CancellationToken, DelayMetrics, DropGuard, ExecutorMetrics, JoinError,
     JoinHandle, JoinSet, Priority, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId,
@@ -84,6 +90,8 @@ pub use executor_common::{
 pub use fork::join;
 pub use handle::SmpHandle;
 pub use local::spawn_local;
+#[cfg(feature = "paralight")]
+pub use parallel::CurrentPool;
 pub use parallel::{
     Chunks, ChunksMut, IntoSplittable, Splittable, chunks, chunks_mut, for_each, map_reduce,
 };

@@ -5,8 +5,12 @@
 mod chunks;
 mod drive;
 mod pace;
+#[cfg(feature = "paralight")]
+mod paralight;
 mod splittable;
 
+#[cfg(feature = "paralight")]
+pub use self::paralight::CurrentPool;
 pub use chunks::{Chunks, ChunksMut, chunks, chunks_mut};
 pub use splittable::{IntoSplittable, Splittable};
 

@@ -146,5 +146,9 @@ impl<T> UnsafeCell<T> {
 /// The time.
 #[inline(always)]
 pub fn now() -> Instant {
+    #[cfg(feature = "test-util")]
+    if let Some(now) = crate::test_util::virtual_now() {
+        return now;
+    }
     Instant::now()
 }

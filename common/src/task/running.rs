@@ -50,6 +50,13 @@ pub(super) fn within_task<R>(task: TaskId, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Runs `f` as on a stack of its own: it is no part of the tasks that are on this thread's stack.
+#[cfg(feature = "test-util")]
+pub(crate) fn apart<R>(f: impl FnOnce() -> R) -> R {
+    let _leave = Leave { below: TOP.with(|top| top.replace(ptr::null())) };
+    f()
+}
+
 /// The innermost task on this thread's stack that is wanted.
 pub(crate) fn find_running_here(mut wanted: impl FnMut(TaskId) -> bool) -> Option<TaskId> {
     let mut next = TOP.try_with(Cell::get).unwrap_or(ptr::null());
