@@ -11,19 +11,20 @@
 //! With `-- --check` it drives itself, stops under load, says how many requests were begun and answered, and fails if these differ.
 //! `AMP_ROLES="io=0;database=1;compute=2-7"` says which cores the roles have.
 
+#[path = "../../common/examples/http_service/async_io_sockets.rs"]
+mod async_io_sockets;
 #[path = "../../common/examples/http_service/mod.rs"]
 mod http_service;
-#[path = "../../common/examples/http_service/sockets.rs"]
-mod sockets;
-
-use std::io;
-use std::net::SocketAddr;
+#[path = "../../common/examples/http_service/tokio_sockets.rs"]
+mod tokio_sockets;
 
 use amp_executor::cpu::{CpuControl, SystemCpus};
 use amp_executor::{AmpExecutor, Role, RoleConfig, RoleHandle, RolePlan, with_state};
-use clap::Parser;
+use async_io_sockets::AsyncIoListener;
+use clap::{Parser, ValueEnum};
 use http_service::{Options, Platform, Store, Unavailable};
-use sockets::AsyncIoListener;
+use tokio::runtime::Builder;
+use tokio_sockets::TokioListener;
 
 const IO: Role = Role::new("io");
 const COMPUTE: Role = Role::new("compute");
@@ -37,12 +38,6 @@ struct Roles {
 }
 
 impl Platform for Roles {
-    type Listener = AsyncIoListener;
-
-    fn listen(&self, address: SocketAddr) -> io::Result<AsyncIoListener> {
-        AsyncIoListener::bind(address)
-    }
-
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
         self.io.spawn_future(task)?;
         Ok(())
@@ -85,8 +80,24 @@ fn plan() -> anyhow::Result<RolePlan> {
     Ok(RolePlan::new(plan)?)
 }
 
+/// Whose sockets are used. Both wake the executor's tasks from a thread of their own.
+#[derive(Clone, Copy, ValueEnum)]
+enum Sockets {
+    AsyncIo,
+    Tokio,
+}
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    /// Whose sockets are used.
+    #[arg(long, value_enum, default_value = "async-io")]
+    sockets: Sockets,
+}
+
 fn main() -> anyhow::Result<()> {
-    let options = Options::parse();
+    let Arguments { options, sockets } = Arguments::parse();
     let path = options.store.clone();
     let amp = AmpExecutor::builder()
         .plan(plan()?)
@@ -98,7 +109,22 @@ fn main() -> anyhow::Result<()> {
         .build()?;
     amp.placement().iter().for_each(|worker| println!("{worker}"));
     let (io, compute, database) = (amp.role(IO)?, amp.role(COMPUTE)?, amp.role(DATABASE)?);
-    http_service::run(&options, Roles { io, compute, database })?;
+    let platform = Roles { io: io.clone(), compute, database };
+    let address = options.address();
+    // The thread that waits for the sockets is begun on the core of `io`, and stays there: a thread's children may run where it may. Elsewhere
+    // it would have to wait for those who compute.
+    match sockets {
+        Sockets::AsyncIo => {
+            let listener = io.spawn(move || AsyncIoListener::bind(address))?.join()??;
+            http_service::run(&options, platform, listener)?;
+        }
+        Sockets::Tokio => {
+            let waiting = || Builder::new_multi_thread().worker_threads(1).enable_io().build();
+            let waiting = io.spawn(waiting)?.join()??;
+            let listener = TokioListener::bind(waiting.handle().clone(), address)?;
+            http_service::run(&options, platform, listener)?;
+        }
+    }
     println!("{}", amp.shutdown());
     Ok(())
 }

@@ -10,19 +10,21 @@
 //!
 //! With `-- --check` it drives itself, stops under load, says how many requests were begun and answered, and fails if these differ.
 
+#[path = "../../common/examples/http_service/async_io_sockets.rs"]
+mod async_io_sockets;
 #[path = "../../common/examples/http_service/mod.rs"]
 mod http_service;
-#[path = "../../common/examples/http_service/sockets.rs"]
-mod sockets;
+#[path = "../../common/examples/http_service/tokio_sockets.rs"]
+mod tokio_sockets;
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clap::Parser;
+use async_io_sockets::AsyncIoListener;
+use clap::{Parser, ValueEnum};
 use http_service::{Options, Platform, Store, Unavailable};
 use smp_executor::{Role, SmpExecutor, SmpHandle, Spawn};
-use sockets::AsyncIoListener;
+use tokio::runtime::Builder;
+use tokio_sockets::TokioListener;
 
 /// On this executor, labels for the metrics.
 const IO: Role = Role::new("io");
@@ -37,12 +39,6 @@ struct OnePool {
 }
 
 impl Platform for OnePool {
-    type Listener = AsyncIoListener;
-
-    fn listen(&self, address: SocketAddr) -> io::Result<AsyncIoListener> {
-        AsyncIoListener::bind(address)
-    }
-
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
         self.pool.spawn_future_in(IO, task)?;
         Ok(())
@@ -65,11 +61,38 @@ impl Platform for OnePool {
     }
 }
 
+/// Whose sockets are used. Both wake the executor's tasks from a thread of their own.
+#[derive(Clone, Copy, ValueEnum)]
+enum Sockets {
+    AsyncIo,
+    Tokio,
+}
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    /// Whose sockets are used.
+    #[arg(long, value_enum, default_value = "async-io")]
+    sockets: Sockets,
+}
+
 fn main() -> anyhow::Result<()> {
-    let options = Options::parse();
+    let Arguments { options, sockets } = Arguments::parse();
     let executor = SmpExecutor::new()?;
     let store = Arc::new(Mutex::new(Store::open(options.store.as_deref())?));
-    http_service::run(&options, OnePool { pool: executor.handle(), store })?;
+    let platform = OnePool { pool: executor.handle(), store };
+    match sockets {
+        Sockets::AsyncIo => {
+            let listener = AsyncIoListener::bind(options.address())?;
+            http_service::run(&options, platform, listener)?;
+        }
+        Sockets::Tokio => {
+            let waiting = Builder::new_multi_thread().worker_threads(1).enable_io().build()?;
+            let listener = TokioListener::bind(waiting.handle().clone(), options.address())?;
+            http_service::run(&options, platform, listener)?;
+        }
+    }
     println!("{}", executor.shutdown());
     Ok(())
 }

@@ -5,17 +5,16 @@
 
 #[path = "../../common/examples/http_service/mod.rs"]
 mod http_service;
+#[path = "../../common/examples/http_service/tokio_sockets.rs"]
+mod tokio_sockets;
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Parser;
-use http_service::{Listener, Options, Platform, Store, Unavailable};
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use http_service::{Options, Platform, Store, Unavailable};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
+use tokio_sockets::TokioListener;
 
 #[derive(Clone)]
 struct Tokio {
@@ -24,15 +23,7 @@ struct Tokio {
     store: Arc<Mutex<Store>>,
 }
 
-struct TokioListener(TcpListener);
-
 impl Platform for Tokio {
-    type Listener = TokioListener;
-
-    fn listen(&self, address: SocketAddr) -> io::Result<TokioListener> {
-        self.runtime.block_on(TcpListener::bind(address)).map(TokioListener)
-    }
-
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
         self.runtime.spawn(task);
         Ok(())
@@ -56,25 +47,18 @@ impl Platform for Tokio {
     }
 }
 
-impl Listener for TokioListener {
-    type Stream = TokioIo<TcpStream>;
-
-    async fn accept(&self) -> io::Result<Self::Stream> {
-        let (stream, _from) = self.0.accept().await?;
-        stream.set_nodelay(true)?;
-        Ok(TokioIo::new(stream))
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
 }
 
 fn main() -> anyhow::Result<()> {
-    let options = Options::parse();
+    let Arguments { options } = Arguments::parse();
     let runtime = Runtime::new()?;
     let cores = Arc::new(Semaphore::new(std::thread::available_parallelism()?.get()));
     let store = Arc::new(Mutex::new(Store::open(options.store.as_deref())?));
     let platform = Tokio { runtime: runtime.handle().clone(), cores, store };
-    http_service::run(&options, platform)
+    let listener = TokioListener::bind(runtime.handle().clone(), options.address())?;
+    http_service::run(&options, platform, listener)
 }

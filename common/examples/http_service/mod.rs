@@ -6,9 +6,9 @@
 //! | `PUT /items/NAME`, `GET /items/NAME` | an item of the store | the role `database` |
 //! | `POST /hash` | a password's hash, which is slow on purpose | the role `compute` |
 //!
-//! What differs between executors is a [`Platform`]: three functions that say where things run. The rest is here: `service.rs` answers
-//! requests, `server.rs` serves connections until it is told to stop, `store.rs` keeps items, `check.rs` drives it all;
-//! `sockets.rs` has the sockets for platforms that bring none.
+//! What differs between executors is a [`Platform`], three functions that say where things run, and a [`Listener`], whose sockets there
+//! are: `async_io_sockets.rs` or `tokio_sockets.rs`. The rest is the same: `service.rs` answers requests, `server.rs` serves connections until
+//! it is told to stop, `store.rs` keeps items, `check.rs` drives it all.
 
 mod check;
 mod platform;
@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
 use anyhow::Context;
-use clap::Parser;
+use clap::Args;
 use executor_common::CancellationToken;
 
 pub(crate) use platform::{Listener, Platform, Unavailable};
@@ -29,7 +29,7 @@ use service::Service;
 pub(crate) use store::Store;
 
 /// What can be chosen on the command line.
-#[derive(Debug, Parser)]
+#[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8080")]
@@ -45,10 +45,19 @@ pub(crate) struct Options {
     check: bool,
 }
 
+impl Options {
+    /// Where to listen.
+    pub(crate) fn address(&self) -> SocketAddr {
+        if self.check { SocketAddr::from(([127, 0, 0, 1], 0)) } else { self.listen }
+    }
+}
+
 /// Serves until the process is asked to end, or until the check has what it wants. All requests that were begun have been answered by then.
-pub(crate) fn run<P: Platform>(options: &Options, platform: P) -> anyhow::Result<()> {
-    let address = if options.check { "127.0.0.1:0".parse()? } else { options.listen };
-    let listener = platform.listen(address)?;
+pub(crate) fn run(
+    options: &Options,
+    platform: impl Platform,
+    listener: impl Listener,
+) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     println!("listening on http://{address}");
 

@@ -10,12 +10,6 @@ use super::Store;
 
 /// Where the parts of the service run.
 pub(crate) trait Platform: Clone + Send + Sync + 'static {
-    /// How connections come.
-    type Listener: Listener;
-
-    /// Opens a socket.
-    fn listen(&self, address: SocketAddr) -> io::Result<Self::Listener>;
-
     /// Runs what reads and writes sockets.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()>;
 

@@ -16,9 +16,9 @@ use super::service::Service;
 use super::{Listener, Platform};
 
 /// Serves until `stop`. When it returns, each request that was begun has been answered, and no connection is left.
-pub(crate) async fn serve<P: Platform>(
+pub(crate) async fn serve<P: Platform, L: Listener>(
     service: Arc<Service<P>>,
-    listener: P::Listener,
+    listener: L,
     stop: CancellationToken,
 ) {
     let connections = GracefulShutdown::new();

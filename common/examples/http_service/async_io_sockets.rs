@@ -1,4 +1,4 @@
-//! Sockets for executors that have none of their own.
+//! Sockets of `async-io`, which any executor can wait for: its one thread waits for all of them, and wakes the tasks.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use smol_hyper::rt::FuturesIo;
 
 use crate::http_service::Listener;
 
-/// Sockets that any executor can wait for: a thread of `async-io` waits for all of them, and wakes the tasks.
+/// Where connections come from.
 #[derive(Debug)]
 pub(crate) struct AsyncIoListener(Async<TcpListener>);
 
