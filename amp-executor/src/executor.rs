@@ -199,6 +199,7 @@ impl Drop for AmpExecutor {
 }
 
 impl Spawn for AmpExecutor {
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, SpawnError>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -207,6 +208,7 @@ impl Spawn for AmpExecutor {
         self.handle.spawn_in(role, f)
     }
 
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn spawn_future_in<F>(&self, role: Role, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + Send + 'static,
@@ -215,6 +217,7 @@ impl Spawn for AmpExecutor {
         self.handle.spawn_future_in(role, future)
     }
 
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn try_spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
     where
         F: FnOnce() -> T + Send + 'static,

@@ -43,6 +43,7 @@ impl AmpHandle {
 }
 
 impl Spawn for AmpHandle {
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, SpawnError>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -51,6 +52,7 @@ impl Spawn for AmpHandle {
         self.role(role)?.spawn(f)
     }
 
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn spawn_future_in<F>(&self, role: Role, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + Send + 'static,
@@ -59,6 +61,7 @@ impl Spawn for AmpHandle {
         self.role(role)?.spawn_future(future)
     }
 
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn try_spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
     where
         F: FnOnce() -> T + Send + 'static,

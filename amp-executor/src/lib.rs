@@ -119,6 +119,8 @@ pub use event::Event;
 pub use executor::AmpExecutor;
 #[cfg(feature = "test-util")]
 pub use executor_common::test_util;
+#[cfg(feature = "serve-metrics")]
+pub use executor_common::MetricsServer;
 pub use executor_common::{
     AbortHandle, CancellationToken, DelayMetrics, DropGuard, ExecutorMetrics, JoinError,
     JoinHandle, JoinSet, Priority, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId,

@@ -5,7 +5,7 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use executor_common::{JoinHandle, local_future_task};
+use executor_common::{JoinHandle, Priority, SpawnSite, local_future_task};
 
 use crate::current;
 use crate::queued::Route;
@@ -44,6 +44,7 @@ use crate::role::WorkerState;
 /// assert_eq!(sum.join()??, 10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[cfg_attr(feature = "tracing", track_caller)]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
@@ -55,11 +56,13 @@ where
     let state = &worker.role.workers[worker.place];
     state.local_spawned.add_owned(1);
     let tag = Route::Local(worker.place).tag();
-    // SAFETY: only this worker takes the task out of its queue of local futures, where it goes now and with each wake-up, and it
-    // runs or cancels it there; nobody else is in its own domain. It does not leave before the future has been dropped
-    // (`Worker::end_local_futures`), and keeps its role alive until then.
-    let (task, handle) =
-        unsafe { local_future_task(state.domain, Alive::new(future), &worker.role, tag) };
+    let (task, handle) = {
+        let _site = SpawnSite::here("amp", Some(worker.role.role), Priority::Normal).enter();
+        // SAFETY: only this worker takes the task out of its queue of local futures, where it goes now and with each wake-up, and
+        // it runs or cancels it there; nobody else is in its own domain. It does not leave before the future has been dropped
+        // (`Worker::end_local_futures`), and keeps its role alive until then.
+        unsafe { local_future_task(state.domain, Alive::new(future), &worker.role, tag) }
+    };
     if let Err(queued) = worker.role.channel.push_local(worker.place, worker.role.clock.queue(task))
     {
         // The worker is leaving; nobody would run it.

@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use executor_common::sync::{Arc, now};
-use executor_common::{JoinHandle, Priority, Role, SpawnError, TrySpawnError};
+use executor_common::{JoinHandle, Priority, Role, SpawnError, SpawnSite, TrySpawnError};
 
 pub use batch::Batch;
 pub use call::{Call, CallError};
@@ -143,9 +143,15 @@ impl RoleHandle {
 
     /// The terms of a task that is spawned now.
     #[inline]
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn terms(&self) -> Terms {
         let live_until = |time| now().checked_add(time);
-        Terms { lane: self.lane, deadline: self.time_to_live.and_then(live_until) }
+        let priority = self.lane.priority();
+        Terms {
+            lane: self.lane,
+            deadline: self.time_to_live.and_then(live_until),
+            site: SpawnSite::here("amp", Some(self.role()), priority),
+        }
     }
 
     /// Whose handle this is.
@@ -180,6 +186,7 @@ impl RoleHandle {
     /// [`TrySpawnError`] hands the closure back. `Full` is also the answer while the oldest task's place is
     /// just being given free.
     #[inline]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn try_spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -212,6 +219,7 @@ impl RoleHandle {
     ///
     /// The closure has been dropped then.
     #[inline]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, SpawnError>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -253,6 +261,7 @@ impl RoleHandle {
     /// # Errors
     ///
     /// [`TrySpawnError`] hands the closure back: `Full` when the time is up.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_timeout<F, T>(
         &self,
         timeout: Duration,
@@ -283,6 +292,7 @@ impl RoleHandle {
     /// # Cancel safety
     ///
     /// Dropping the future before it is ready drops the closure unrun.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_wait<F, T>(&self, f: F) -> SpawnWait<F>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -297,6 +307,7 @@ impl RoleHandle {
     /// # Errors
     ///
     /// As [`RoleHandle::spawn`].
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_future<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + Send + 'static,
@@ -312,6 +323,7 @@ impl RoleHandle {
     /// # Errors
     ///
     /// As [`RoleHandle::try_spawn`].
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn try_spawn_future<F>(&self, future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
     where
         F: Future + Send + 'static,
@@ -325,6 +337,7 @@ impl RoleHandle {
     /// # Errors
     ///
     /// [`SpawnError::NoSuchCore`], and as [`RoleHandle::spawn`].
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_on_core<F, T>(&self, core: usize, f: F) -> Result<JoinHandle<T>, SpawnError>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -338,6 +351,7 @@ impl RoleHandle {
     /// # Errors
     ///
     /// As [`RoleHandle::spawn`].
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_keyed<K, F, T>(&self, key: &K, f: F) -> Result<JoinHandle<T>, SpawnError>
     where
         K: Hash + ?Sized,

@@ -14,7 +14,7 @@
 //! | see what an executor does | [`ExecutorMetrics`], [`ShutdownReport`] |
 //! | test with any order of tasks, replayable by seed, and virtual time | `test_util` (feature `test-util`) |
 //! | know and choose CPUs | [`cpu`] |
-//! | write an executor | [`closure_task`], [`future_task`], [`expiring_closure_task`], [`Runnable`], [`Schedule`], [`TaskRegistry`], [`Parker`], [`DelayHistogram`], [`sync`] |
+//! | write an executor | [`closure_task`], [`future_task`], [`expiring_closure_task`], [`Runnable`], [`Schedule`], [`TaskRegistry`], [`SpawnSite`], [`Parker`], [`DelayHistogram`], [`sync`] |
 
 mod block_on;
 mod blocking;
@@ -41,6 +41,8 @@ pub use blocking::{Blocker, blocking, set_blocker};
 pub use cancel::{CancellationToken, Cancelled, DropGuard};
 pub use delay::{DelayHistogram, DelayMetrics};
 pub use join_set::{JoinSet, TimedOut};
+#[cfg(feature = "serve-metrics")]
+pub use metrics::MetricsServer;
 pub use metrics::{
     ExecutorMetrics, RoleMetrics, WorkerCounters, WorkerMetrics, imbalance, utilisation,
 };
@@ -51,9 +53,9 @@ pub use shutdown::ShutdownReport;
 pub use spawn::{Spawn, SpawnError, TrySpawnError};
 pub use task::{
     AbortHandle, DomainId, JoinError, JoinHandle, PanicHook, RunOutcome, Runnable, Schedule,
-    TaskId, TaskPanic, TaskRegistry, closure_task, current_task, enter_domain, enter_own_domain,
-    expiring_closure_task, expiring_future_task, future_task, lend_to_domain, local_future_task,
-    reclaim_closure, scoped_closure_task, set_in_place_counter,
+    SpawnSite, SpawnSiteGuard, TaskId, TaskPanic, TaskRegistry, closure_task, current_task,
+    enter_domain, enter_own_domain, expiring_closure_task, expiring_future_task, future_task,
+    lend_to_domain, local_future_task, reclaim_closure, scoped_closure_task, set_in_place_counter,
 };
 pub use wait_queue::{Ticket, WaitQueue};
 pub use yield_now::{YieldNow, yield_now};

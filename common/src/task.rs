@@ -34,7 +34,7 @@
 //!
 //! # Who may touch which field when
 //!
-//! * **stage** (the closure or future with its deadline, later the output): whoever set RUNNING, until it sets COMPLETE.
+//! * **stage** (the closure or future with its deadline and span, later the output): whoever set RUNNING, until it sets COMPLETE.
 //!   Setting COMPLETE while JOIN_INTEREST is set hands the output to the `JoinHandle`; otherwise the
 //!   runner drops the output itself. Whoever frees the cell owns what is left.
 //! * **join waker**: while JOIN_WAKER is clear, the `JoinHandle` alone, to read and write. While it is
@@ -43,7 +43,7 @@
 //!   it has woken. If the handle has gone by then, the runner drops the waker.
 //! * **registered**: as the stage, and to read for whoever frees the cell. Set before the first suspension (`future.rs`).
 //! * **registry links**: the registry, under its shard's lock.
-//! * **header** (vtable, id, domain) and **scheduler**: written before the task is shared, then read-only. What the
+//! * **header** (vtable, id, domain, the span's id) and **scheduler**: written before the task is shared, then read-only. What the
 //!   scheduler's pointer points to is alive while the task is registered, and while somebody runs it.
 //!
 //! # What holds always
@@ -71,6 +71,7 @@ mod recycle;
 mod registry;
 mod runnable;
 mod running;
+mod span;
 mod state;
 mod waker;
 
@@ -89,3 +90,4 @@ pub(crate) use running::{current_domain, find_running_here};
 pub use running::{
     current_task, enter_domain, enter_own_domain, lend_to_domain, set_in_place_counter,
 };
+pub use span::{SpawnSite, SpawnSiteGuard};

@@ -3,11 +3,12 @@
 use std::panic::resume_unwind;
 
 use executor_common::panic::{AbortOnUnwind, discard};
-use executor_common::{DomainId, scoped_closure_task};
+use executor_common::{DomainId, Priority, scoped_closure_task};
 
 use crate::SmpExecutor;
 use crate::context;
 use crate::shared::Shared;
+use crate::spawn::spawn_site;
 
 impl SmpExecutor {
     /// Runs `f` once on every worker, with the worker's index, and returns the results in that order: to set up
@@ -27,6 +28,7 @@ impl SmpExecutor {
     /// assert_eq!(executor.broadcast(|index| index * 10), [0, 10, 20]);
     /// # Ok::<(), smp_executor::BuildError>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn broadcast<F, R>(&self, f: F) -> Vec<R>
     where
         F: Fn(usize) -> R + Sync,
@@ -38,6 +40,7 @@ impl SmpExecutor {
 
 impl Shared {
     /// See [`SmpExecutor::broadcast`].
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub(crate) fn broadcast<F, R>(&self, f: F) -> Vec<R>
     where
         F: Fn(usize) -> R + Sync,
@@ -48,9 +51,11 @@ impl Shared {
         });
         // From the first task until all are done this frame must not be left.
         let guard = AbortOnUnwind::new();
+        let site = spawn_site(None, Priority::Normal);
         let handles: Vec<_> = (0..self.core_workers)
             .map(|index| {
                 let f = &f;
+                let _site = site.enter();
                 // A domain of its own: nobody but that worker may run it.
                 // SAFETY: `f` and the results outlive the handles, which are joined below.
                 let (task, handle) =

@@ -114,6 +114,7 @@ impl SmpExecutor {
     /// no worker of this pool waits.
     ///
     /// After the shutdown the closure is dropped, and the handle reports cancellation.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -123,6 +124,7 @@ impl SmpExecutor {
     }
 
     /// Queues a future; as [`SmpExecutor::spawn`] otherwise. Whatever wakes it, it runs on a worker of this pool.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_future<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -147,6 +149,7 @@ impl SmpExecutor {
     /// assert_eq!((answer.join()?, report.join()?), ("at once", "when there is time"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_with<F, T>(&self, priority: Priority, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -157,6 +160,7 @@ impl SmpExecutor {
 
     /// As [`SmpExecutor::spawn_future`], with a priority, which holds for each of its polls; see
     /// [`SmpExecutor::spawn_with`].
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_future_with<F>(&self, priority: Priority, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -196,6 +200,7 @@ impl SmpExecutor {
     /// # assert_eq!(queued.join()?, 6);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn try_spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -214,6 +219,7 @@ impl SmpExecutor {
     /// # Cancel safety
     ///
     /// Dropping the future before it is ready drops the closure unrun.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_wait<F, T>(
         &self,
         f: F,
@@ -240,6 +246,7 @@ impl SmpExecutor {
     /// assert_eq!(executor.spawn_on(2, current_worker).join()?, Some(2));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_on<F, T>(&self, worker: usize, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -394,6 +401,7 @@ impl Drop for SmpExecutor {
 }
 
 impl Spawn for SmpExecutor {
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, SpawnError>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -402,6 +410,7 @@ impl Spawn for SmpExecutor {
         self.handle.spawn_in(role, f)
     }
 
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn spawn_future_in<F>(&self, role: Role, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + Send + 'static,
@@ -410,6 +419,7 @@ impl Spawn for SmpExecutor {
         self.handle.spawn_future_in(role, future)
     }
 
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn try_spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
     where
         F: FnOnce() -> T + Send + 'static,

@@ -11,6 +11,7 @@ use executor_common::{
 use crate::context;
 use crate::permit::{NoPermit, Permit};
 use crate::shared::Shared;
+use crate::spawn::spawn_site;
 
 /// Spawns onto an [`SmpExecutor`](crate::SmpExecutor), and can be cloned and given to tasks. It does not keep
 /// the executor running: what is spawned after its end is cancelled.
@@ -34,6 +35,7 @@ pub struct SmpHandle {
 impl SmpHandle {
     /// As [`SmpExecutor::spawn`](crate::SmpExecutor::spawn).
     #[inline]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -44,16 +46,19 @@ impl SmpHandle {
 
     /// As [`SmpExecutor::spawn_with`](crate::SmpExecutor::spawn_with).
     #[inline]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_with<F, T>(&self, priority: Priority, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        let _site = spawn_site(None, priority).enter();
         self.shared.queue_closure(self.shared.wait_for_permit(), priority, f)
     }
 
     /// As [`SmpExecutor::spawn_future`](crate::SmpExecutor::spawn_future).
     #[inline]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_future<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -64,11 +69,13 @@ impl SmpHandle {
 
     /// As [`SmpExecutor::spawn_future_with`](crate::SmpExecutor::spawn_future_with).
     #[inline]
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_future_with<F>(&self, priority: Priority, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        let _site = spawn_site(None, priority).enter();
         Shared::queue_future(&self.shared, self.shared.wait_for_permit(), priority, future)
     }
 
@@ -77,12 +84,14 @@ impl SmpHandle {
     /// # Errors
     ///
     /// As there.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn try_spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
         let (permit, f) = self.try_admit(f)?;
+        let _site = spawn_site(None, Priority::Normal).enter();
         Ok(self.shared.queue_closure(permit, Priority::Normal, f))
     }
 
@@ -91,6 +100,7 @@ impl SmpHandle {
     /// # Errors
     ///
     /// As there.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_wait<F, T>(
         &self,
         f: F,
@@ -100,18 +110,22 @@ impl SmpHandle {
         T: Send + 'static,
     {
         let handle = self.clone();
+        let site = spawn_site(None, Priority::Normal);
         async move {
             let permit = handle.still_open(handle.shared.permit().await?)?;
+            let _site = site.enter();
             Ok(handle.shared.queue_closure(permit, Priority::Normal, f))
         }
     }
 
     /// As [`SmpExecutor::spawn_on`](crate::SmpExecutor::spawn_on).
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_on<F, T>(&self, worker: usize, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        let _site = spawn_site(None, Priority::Normal).enter();
         self.shared.spawn_on(worker, f)
     }
 
@@ -150,6 +164,7 @@ impl SmpHandle {
 }
 
 impl Spawn for SmpHandle {
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, SpawnError>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -157,9 +172,11 @@ impl Spawn for SmpHandle {
     {
         let permit = self.still_open(self.shared.wait_for_permit())?;
         let label = self.shared.labels.admit(role);
+        let _site = spawn_site(Some(role), Priority::Normal).enter();
         Ok(self.shared.queue_closure(permit, Priority::Normal, label.closure(f)))
     }
 
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn spawn_future_in<F>(&self, role: Role, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + Send + 'static,
@@ -167,9 +184,11 @@ impl Spawn for SmpHandle {
     {
         let permit = self.still_open(self.shared.wait_for_permit())?;
         let label = self.shared.labels.admit(role);
+        let _site = spawn_site(Some(role), Priority::Normal).enter();
         Ok(Shared::queue_future(&self.shared, permit, Priority::Normal, label.future(future)))
     }
 
+    #[cfg_attr(feature = "tracing", track_caller)]
     fn try_spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -177,6 +196,7 @@ impl Spawn for SmpHandle {
     {
         let (permit, f) = self.try_admit(f)?;
         let label = self.shared.labels.admit(role);
+        let _site = spawn_site(Some(role), Priority::Normal).enter();
         Ok(self.shared.queue_closure(permit, Priority::Normal, label.closure(f)))
     }
 }

@@ -11,6 +11,7 @@ use crate::fork::join_or;
 use crate::parallel::{IntoSplittable, drive};
 use crate::scope::{self, Scope};
 use crate::sort::sort_here;
+use crate::spawn::spawn_site;
 
 impl SmpExecutor {
     /// Runs `f` on a worker of this pool, where the free functions of this crate ([`join`](crate::join()) and the
@@ -32,6 +33,7 @@ impl SmpExecutor {
     /// assert_eq!((min, max), (Some(&1), Some(&3)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn install<F, R>(&self, f: F) -> R
     where
         F: FnOnce() -> R + Send,
@@ -49,9 +51,12 @@ impl SmpExecutor {
         };
         // From here until the task is done this frame must not be left; the thread's blocker is foreign code.
         let frame = AbortOnUnwind::new();
-        // SAFETY: this frame is not left before the handle has reported completion: `join` below waits for
-        // that, and if anything unwinds between here and there, the process ends.
-        let (task, handle) = unsafe { scoped_closure_task(self.shared().domain, work) };
+        let (task, handle) = {
+            let _site = spawn_site(None, Priority::Normal).enter();
+            // SAFETY: this frame is not left before the handle has reported completion: `join` below waits for
+            // that, and if anything unwinds between here and there, the process ends.
+            unsafe { scoped_closure_task(self.shared().domain, work) }
+        };
         self.shared().submit(Priority::Normal, task);
         let result = handle.join();
         frame.disarm();
@@ -75,6 +80,7 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`join`](crate::join()).
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
     where
         A: FnOnce() -> RA + Send,
@@ -91,6 +97,7 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`for_each`](crate::for_each()).
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn for_each<I, F>(&self, items: I, f: F)
     where
         I: IntoSplittable,
@@ -104,6 +111,7 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`map_reduce`](crate::map_reduce()).
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn map_reduce<I, R, N, M, C>(&self, items: I, identity: N, map: M, reduce: C) -> R
     where
         I: IntoSplittable,
@@ -121,6 +129,7 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`sort`](crate::sort()).
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn sort<T: Ord + Send>(&self, list: &mut [T]) {
         self.sort_by(list, T::cmp);
     }
@@ -130,6 +139,7 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`sort`](crate::sort()).
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn sort_by<T, F>(&self, list: &mut [T], compare: F)
     where
         T: Send,
@@ -143,6 +153,7 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`sort`](crate::sort()).
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn sort_by_key<T, K, F>(&self, list: &mut [T], key: F)
     where
         T: Send,

@@ -82,6 +82,8 @@ pub use ecosystem::LocalSpawner;
 pub use executor::SmpExecutor;
 #[cfg(feature = "test-util")]
 pub use executor_common::test_util;
+#[cfg(feature = "serve-metrics")]
+pub use executor_common::MetricsServer;
 pub use executor_common::{
     AbortHandle, CancellationToken, DelayMetrics, DropGuard, ExecutorMetrics, JoinError,
     JoinHandle, JoinSet, Priority, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId,

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use executor_common::sync::atomic::{Ordering, fence};
 use executor_common::sync::{Counter, thread};
 use executor_common::{
-    DomainId, JoinHandle, RunOutcome, Runnable, closure_task, local_future_task,
+    DomainId, JoinHandle, Priority, RunOutcome, Runnable, closure_task, local_future_task,
 };
 
 use crate::context;
@@ -15,6 +15,7 @@ use crate::mailbox::Mailbox;
 use crate::shared::Shared;
 use crate::shutdown::Phase;
 use crate::spawn::Route;
+use crate::spawn::spawn_site;
 use crate::worker::Worker;
 
 /// What a worker has of its own.
@@ -107,6 +108,7 @@ impl Own {
 /// assert_eq!(sum.join()?, 10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[cfg_attr(feature = "tracing", track_caller)]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
@@ -134,6 +136,7 @@ where
         }
     }
 
+    let _site = spawn_site(None, Priority::Normal).enter();
     context::with_worker(|worker| {
         let Some(worker) = worker else {
             panic!("spawn_local was called on a thread that is no worker")

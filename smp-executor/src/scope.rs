@@ -17,6 +17,7 @@ use executor_common::{
 use crate::SmpExecutor;
 use crate::context;
 use crate::shared::Shared;
+use crate::spawn::spawn_site;
 
 /// Where borrowed tasks are spawned; see [`scope`].
 ///
@@ -221,6 +222,7 @@ where
 impl<'scope> Scope<'scope> {
     /// Spawns a task that may borrow whatever outlives the scope, and may spawn into the scope itself. In a cancelled
     /// scope the closure is dropped at once.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn<F>(&self, f: F)
     where
         F: FnOnce(&Scope<'scope>) + Send + 'scope,
@@ -241,6 +243,7 @@ impl<'scope> Scope<'scope> {
                 }
             });
         };
+        let _site = spawn_site(None, Priority::Normal).enter();
         // SAFETY: what `work` borrows outlives `'scope`, and `run` does not return before the handle has
         // reported completion.
         let (task, handle) = unsafe { scoped_closure_task(self.shared.domain, work) };

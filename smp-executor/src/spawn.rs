@@ -4,8 +4,8 @@ use std::future::Future;
 
 use executor_common::sync::Arc;
 use executor_common::{
-    JoinHandle, Priority, RunOutcome, Runnable, Schedule, TaskRegistry, closure_task,
-    local_future_task,
+    JoinHandle, Priority, Role, RunOutcome, Runnable, Schedule, SpawnSite, TaskRegistry,
+    closure_task, local_future_task,
 };
 
 use crate::SmpExecutor;
@@ -24,11 +24,13 @@ use crate::shutdown::Phase;
 /// # Ok::<(), smp_executor::JoinError>(())
 /// ```
 #[inline]
+#[cfg_attr(feature = "tracing", track_caller)]
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    let _site = spawn_site(None, Priority::Normal).enter();
     context::with_worker(|worker| match worker {
         Some(worker) => {
             let (task, handle) = worker.shared().closure(f);
@@ -41,11 +43,13 @@ where
 
 /// As [`spawn`], for a future.
 #[inline]
+#[cfg_attr(feature = "tracing", track_caller)]
 pub fn spawn_future<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    let _site = spawn_site(None, Priority::Normal).enter();
     context::with_worker(|worker| match worker {
         Some(worker) => {
             let (task, handle) = Shared::future(worker.shared_arc(), Route::NORMAL, future);
@@ -54,6 +58,13 @@ where
         }
         None => SmpExecutor::global().spawn_future(future),
     })
+}
+
+/// What a trace tells of a task that is spawned where this is called.
+#[inline(always)]
+#[cfg_attr(feature = "tracing", track_caller)]
+pub(crate) fn spawn_site(label: Option<Role>, priority: Priority) -> SpawnSite {
+    SpawnSite::here("smp", label, priority)
 }
 
 /// Where a woken future goes: the tag of its task.

@@ -27,6 +27,11 @@ impl LaneId {
         Self(Self::SHARED + worker)
     }
 
+    /// The priority of what waits in the lane.
+    pub fn priority(self) -> Priority {
+        if self == Self::HIGH { Priority::High } else { Priority::Normal }
+    }
+
     /// The worker that alone takes from the lane.
     pub fn worker(self) -> Option<usize> {
         self.0.checked_sub(Self::SHARED)

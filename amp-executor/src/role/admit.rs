@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use executor_common::sync::Arc;
 use executor_common::sync::atomic::Ordering;
 use executor_common::{
-    DomainId, JoinHandle, Runnable, TrySpawnError, closure_task, expiring_closure_task,
+    DomainId, JoinHandle, Runnable, SpawnSite, TrySpawnError, closure_task, expiring_closure_task,
     expiring_future_task, local_future_task, reclaim_closure,
 };
 
@@ -21,6 +21,8 @@ pub(crate) struct Terms {
     pub(crate) lane: LaneId,
     /// It does not start after that.
     pub(crate) deadline: Option<Instant>,
+    /// Who spawns it.
+    pub(crate) site: SpawnSite,
 }
 
 impl RoleState {
@@ -64,6 +66,7 @@ impl RoleState {
         T: Send + 'static,
     {
         let domain = self.domain_of(terms.lane);
+        let _site = terms.site.enter();
         match terms.deadline {
             None => closure_task(domain, f),
             Some(deadline) => expiring_closure_task(domain, deadline, f),
@@ -104,6 +107,7 @@ impl RoleState {
         let domain = this.domain_of(terms.lane);
         let tag = Route::Lane(terms.lane).tag();
         let admitted = this.channel.push_with(terms.lane, future, |future| {
+            let _site = terms.site.enter();
             // SAFETY: only the role's workers run its tasks, and only they enter its domains, which they leave before they give up
             // their share of the role. The future is `Send`.
             let (task, handle) = unsafe { future_task(this, domain, terms.deadline, future, tag) };
@@ -140,6 +144,7 @@ impl RoleState {
         let tag = Route::Local(worker).tag();
         let admitted = this.channel.push_with(terms.lane, make, |make| {
             let (future, domain) = (MadeThere::new(make), this.nobodys_domain);
+            let _site = terms.site.enter();
             // SAFETY: the first entry goes into the lane. Whoever takes it out before the worker does drops it unrun: it is as
             // `Send` as `make` then. The worker polls it, and all other entries, those of a yield included, go by the tag to the
             // worker's queue of local futures, of which only the worker takes. No thread is in the domain, so that no handle runs
@@ -168,6 +173,7 @@ impl RoleState {
         }
         let worker = self.one_worker(terms);
         let deadline = time_to_live.and_then(|time| due.checked_add(time));
+        let _site = terms.site.enter();
         let handle = self.workers[worker].timers.add(due, f, |f| {
             let (task, handle) = match deadline {
                 None => closure_task(self.nobodys_domain, f),
@@ -202,6 +208,7 @@ impl RoleState {
         let worker = this.one_worker(terms);
         let tag = Route::Lane(LaneId::of_worker(worker)).tag();
         let task = this.workers[worker].timers.add(first, f, |f| {
+            let _site = terms.site.enter();
             let run = PeriodicRun { f, periodic: Arc::clone(&periodic) };
             // SAFETY: as in `try_future`; no thread enters this domain.
             let (task, handle) = unsafe { local_future_task(this.nobodys_domain, run, this, tag) };

@@ -54,6 +54,7 @@ impl RoleHandle {
     /// assert_eq!(squares?, [1, 4, 9]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn try_spawn_batch<F, T>(&self, closures: impl IntoIterator<Item = F>) -> Batch<F, T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -91,6 +92,7 @@ impl RoleHandle {
     /// # Errors
     ///
     /// As [`RoleHandle::spawn`]. The closures that were not admitted by then have been dropped; those that were run, detached.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_batch<F, T>(
         &self,
         closures: impl IntoIterator<Item = F>,

@@ -93,6 +93,7 @@ impl RoleHandle {
     /// assert_eq!(page.join()??, "3 rows");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn call<F, T>(&self, f: F) -> Call<F, T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -107,6 +108,7 @@ impl RoleHandle {
     ///
     /// [`CallError`]. On a worker of this executor it is [`SpawnError::WouldDeadlock`] if all workers that could bring the
     /// answer wait for one another; the closure is cancelled then unless it runs already.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn call_blocking<F, T>(&self, f: F) -> Result<T, CallError>
     where
         F: FnOnce() -> T + Send + 'static,

@@ -41,6 +41,7 @@ impl RoleHandle {
     /// assert_eq!(row.join()?, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn with_state<S, F, T>(&self, f: F) -> Result<JoinHandle<T>, SpawnError>
     where
         S: 'static,
@@ -87,6 +88,7 @@ impl RoleHandle {
     /// assert_eq!(counted.join()?, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_local<M, F>(&self, make: M) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         M: FnOnce() -> F + Send + 'static,

@@ -36,6 +36,7 @@ impl RoleHandle {
     /// assert!(began >= due);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_at<F, T>(&self, due: Instant, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -75,6 +76,7 @@ impl RoleHandle {
     /// assert!(ticks.iter().count() < 1000); // the closure is gone, and its sender with it
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_every<F>(&self, period: Duration, f: F) -> Result<PeriodicHandle, TrySpawnError<F>>
     where
         F: FnMut() + Send + 'static,
@@ -95,6 +97,7 @@ impl RoleHandle {
     /// # Panics
     ///
     /// If `period` is zero.
+    #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_every_from<F>(
         &self,
         first: Instant,

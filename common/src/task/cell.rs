@@ -12,6 +12,7 @@ use super::join::JoinHandle;
 use super::raw::RawTask;
 use super::recycle;
 use super::runnable::Runnable;
+use super::span::{Kind, TaskSpan};
 use super::state::State;
 use crate::panic::{caught, contained, drop_caught};
 use crate::sync::UnsafeCell;
@@ -27,14 +28,24 @@ pub(super) enum Stage<W, T> {
 
 pub(super) type StageCell<W, T> = UnsafeCell<Stage<W, T>>;
 
-pub(super) fn header(vtable: &'static Vtable, domain: DomainId) -> Header {
-    Header {
+/// The header of a new task, and the task's span.
+#[inline(always)]
+pub(super) fn header<W>(
+    vtable: &'static Vtable,
+    domain: DomainId,
+    kind: Kind,
+) -> (Header, TaskSpan) {
+    let id = TaskId::next();
+    let span = TaskSpan::new(kind, id, size_of::<W>());
+    let header = Header {
         state: State::queued_with_handle(),
         vtable,
-        id: TaskId::next(),
+        id,
         domain,
+        span: span.id(),
         join_waker: UnsafeCell::new(None),
-    }
+    };
+    (header, span)
 }
 
 /// A kind of cell.

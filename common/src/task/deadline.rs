@@ -9,6 +9,7 @@
 
 use std::time::Instant;
 
+use super::span::TaskSpan;
 use crate::sync::now;
 
 /// What a task's first step asks.
@@ -50,8 +51,10 @@ impl Deadline for StartBefore {
     }
 }
 
-/// A closure or future, and until when it may start.
+/// A closure or future, until when it may start, and what is told of its steps.
 pub(super) struct Timed<W, D> {
     pub(super) work: W,
     pub(super) deadline: D,
+    /// Dropped behind the work.
+    pub(super) span: TaskSpan,
 }

@@ -27,6 +27,7 @@ use super::join::JoinHandle;
 use super::raw::RawTask;
 use super::registry::{Links, TaskRegistry};
 use super::runnable::Runnable;
+use super::span::Kind;
 use super::waker::BorrowedWaker;
 use crate::panic::caught;
 use crate::sync::{Arc, UnsafeCell};
@@ -127,7 +128,7 @@ where
     S: Schedule,
 {
     // SAFETY: the caller's promise is passed on.
-    unsafe { timed_future_task(domain, Timed { work: future, deadline: Never }, scheduler, tag) }
+    unsafe { timed_future_task(domain, future, Never, scheduler, tag) }
 }
 
 /// As [`local_future_task`], for a future that is not polled for the first time at `deadline` or later. When that turn comes
@@ -151,7 +152,7 @@ where
 {
     let deadline = StartBefore::new(deadline);
     // SAFETY: the caller's promise is passed on.
-    unsafe { timed_future_task(domain, Timed { work: future, deadline }, scheduler, tag) }
+    unsafe { timed_future_task(domain, future, deadline, scheduler, tag) }
 }
 
 /// # Safety
@@ -160,7 +161,8 @@ where
 #[inline]
 unsafe fn timed_future_task<F, S, D>(
     domain: DomainId,
-    timed: Timed<F, D>,
+    work: F,
+    deadline: D,
     scheduler: &Arc<S>,
     tag: u32,
 ) -> (Runnable, JoinHandle<F::Output>)
@@ -173,15 +175,16 @@ where
     let scheduler = Arc::as_ptr(scheduler).cast_mut();
     // SAFETY: an `Arc` has an address.
     let scheduler = unsafe { NonNull::new_unchecked(scheduler) };
+    let (header, span) = header::<F>(const { &future_vtable::<F, S, D>() }, domain, Kind::Future);
     task(FutureCell {
         head: FutureHeader {
-            header: header(const { &future_vtable::<F, S, D>() }, domain),
+            header,
             tag,
             links: UnsafeCell::new(Links::new()),
             registered: UnsafeCell::new(false),
         },
         scheduler,
-        stage: UnsafeCell::new(Stage::Work(timed)),
+        stage: UnsafeCell::new(Stage::Work(Timed { work, deadline, span })),
     })
 }
 
@@ -240,12 +243,12 @@ where
     // SAFETY: the runner keeps its reference until this poll has returned.
     let waker = unsafe { BorrowedWaker::new(task) };
     let poll = |stage: &mut Stage<Timed<F, D>, F::Output>| {
-        let Stage::Work(Timed { work: future, .. }) = stage else {
+        let Stage::Work(Timed { work: future, span, .. }) = stage else {
             unreachable!("a finished future is not polled")
         };
         // SAFETY: the future stays where it is, in its cell on the heap, until it is dropped there.
         let future = unsafe { Pin::new_unchecked(future) };
-        caught(|| future.poll(&mut Context::from_waker(&waker)))
+        caught(|| span.in_scope(|| future.poll(&mut Context::from_waker(&waker))))
     };
     // SAFETY: the caller owns the stage.
     let output = match unsafe { with_stage(cell, poll) } {

@@ -7,6 +7,7 @@ use std::task::Waker;
 use super::id::{DomainId, TaskId};
 use super::registry::Links;
 use super::runnable::{RunOutcome, Runnable};
+use super::span::SpanId;
 use super::state::State;
 use crate::sync::UnsafeCell;
 
@@ -17,6 +18,8 @@ pub(crate) struct Header {
     pub(crate) vtable: &'static Vtable,
     pub(crate) id: TaskId,
     pub(crate) domain: DomainId,
+    /// What the task's wakers tell [`tracing`](super::span).
+    pub(crate) span: SpanId,
     /// Guarded by JOIN_WAKER, JOIN_INTEREST and COMPLETE.
     pub(crate) join_waker: UnsafeCell<Option<Waker>>,
 }

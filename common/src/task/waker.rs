@@ -8,6 +8,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::header::Header;
 use super::raw::RawTask;
+use super::span::WakerOp;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
@@ -51,6 +52,7 @@ unsafe fn task(data: *const ()) -> RawTask {
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: called by a live waker of this vtable.
     let task = unsafe { task(data) };
+    task.header().span.waker(WakerOp::Clone);
     task.header().state.add_reference();
     RawWaker::new(data, &VTABLE)
 }
@@ -58,17 +60,20 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake(data: *const ()) {
     // SAFETY: called by a waker of this vtable, which ends here and hands its reference over.
     let task = unsafe { task(data) };
+    task.header().span.waker(WakerOp::Wake);
     task.wake_by_value();
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: called by a live waker of this vtable.
     let task = unsafe { task(data) };
+    task.header().span.waker(WakerOp::WakeByRef);
     task.wake_by_ref();
 }
 
 unsafe fn drop_waker(data: *const ()) {
     // SAFETY: called by a waker of this vtable, which ends here and hands its reference over.
     let task = unsafe { task(data) };
+    task.header().span.waker(WakerOp::Drop);
     task.release();
 }

@@ -1,0 +1,132 @@
+//! Spans and events for whichever subscriber the program has installed.
+
+use std::cell::Cell;
+use std::num::NonZeroU64;
+use std::panic::Location;
+
+use tracing::{Span, trace, trace_span};
+
+use crate::priority::Priority;
+use crate::role::Role;
+use crate::task::TaskId;
+use crate::task::span::{Kind, WakerOp};
+
+std::thread_local! {
+    static SITE: Cell<Option<SpawnSite>> = const { Cell::new(None) };
+}
+
+/// Who spawns a task, from where, and on which terms: what the feature `tracing` tells of it. Empty without that feature.
+#[derive(Clone, Copy, Debug)]
+pub struct SpawnSite {
+    executor: &'static str,
+    role: Option<Role>,
+    priority: Priority,
+    location: &'static Location<'static>,
+}
+
+/// For as long as it lives, the tasks that this thread makes are from a [`SpawnSite`].
+#[derive(Debug)]
+#[must_use = "the site is left at once otherwise"]
+pub struct SpawnSiteGuard {
+    before: Option<SpawnSite>,
+}
+
+impl SpawnSite {
+    /// The caller's place in the source, if the caller is `#[track_caller]` the place of its caller.
+    #[inline]
+    #[track_caller]
+    pub fn here(executor: &'static str, role: Option<Role>, priority: Priority) -> Self {
+        Self { executor, role, priority, location: Location::caller() }
+    }
+
+    /// The tasks that the calling thread makes while the guard lives are from here, or from an outer guard's site: one call for users is
+    /// built on another.
+    #[inline]
+    pub fn enter(self) -> SpawnSiteGuard {
+        // During the thread's own destructors nobody knows where its tasks are from.
+        let before = SITE.try_with(|site| {
+            let before = site.get();
+            site.set(before.or(Some(self)));
+            before
+        });
+        SpawnSiteGuard { before: before.ok().flatten() }
+    }
+}
+
+impl Drop for SpawnSiteGuard {
+    fn drop(&mut self) {
+        let _ = SITE.try_with(|site| site.set(self.before));
+    }
+}
+
+/// The span of one task. It is closed when the work is gone.
+pub(in crate::task) struct TaskSpan(Span);
+
+/// The span's id, for the wakers of the task, which may be there longer. `None` where nobody records it.
+pub(crate) struct SpanId(Option<NonZeroU64>);
+
+impl TaskSpan {
+    #[inline]
+    pub(in crate::task) fn new(kind: Kind, id: TaskId, size: usize) -> Self {
+        // As tokio's, a root: who spawned the task does not contain it.
+        Self(if tracing::enabled!(target: "tokio::task", tracing::Level::TRACE) {
+            Self::recorded(kind, id, size)
+        } else {
+            Span::none()
+        })
+    }
+
+    fn recorded(kind: Kind, id: TaskId, size: usize) -> Span {
+        let kind = match kind {
+            Kind::Closure => "blocking",
+            Kind::Future => "task",
+        };
+        let site = SITE.try_with(Cell::get).ok().flatten();
+        let executor = site.map(|site| site.executor);
+        let role = site.and_then(|site| site.role).map(Role::name);
+        let name = role.or(executor).unwrap_or_default();
+        let priority = site.map(|site| match site.priority {
+            Priority::High => "high",
+            Priority::Normal => "normal",
+            Priority::Low => "low",
+        });
+        trace_span!(
+            target: "tokio::task",
+            parent: None,
+            "runtime.spawn",
+            %kind,
+            task.name = %name,
+            task.id = id.as_u64(),
+            executor,
+            role,
+            priority,
+            size.bytes = size,
+            loc.file = site.map(|site| site.location.file()),
+            loc.line = site.map(|site| site.location.line()),
+            loc.col = site.map(|site| site.location.column()),
+        )
+    }
+
+    pub(in crate::task) fn id(&self) -> SpanId {
+        SpanId(self.0.id().map(|id| id.into_non_zero_u64()))
+    }
+
+    #[inline]
+    pub(in crate::task) fn in_scope<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.0.in_scope(f)
+    }
+}
+
+impl SpanId {
+    #[inline]
+    pub(in crate::task) fn waker(&self, op: WakerOp) {
+        let Some(id) = self.0 else { return };
+        let op = match op {
+            WakerOp::Clone => "waker.clone",
+            WakerOp::Wake => "waker.wake",
+            WakerOp::WakeByRef => "waker.wake_by_ref",
+            WakerOp::Drop => "waker.drop",
+        };
+        trace!(target: "tokio::task::waker", op, task.id = id.get());
+    }
+}
