@@ -48,3 +48,17 @@ pub mod wake;
 pub mod work;
 
 pub use hardware::{Hardware, cpu_quota};
+
+/// The programs in `docs/` run as tests. They are here because a package that is published cannot have texts from outside of its own
+/// folder, and because the migration guides' *before* needs the others.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../docs/guide.md")]
+    struct Guide;
+
+    #[doc = include_str!("../../docs/from-rayon.md")]
+    struct FromRayon;
+
+    #[doc = include_str!("../../docs/from-tokio.md")]
+    struct FromTokio;
+}
