@@ -1,10 +1,10 @@
 //! Drives the service from outside, and stops it in the middle.
 
 use std::net::{SocketAddr, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use async_io::Async;
 use executor_common::CancellationToken;
 use futures_lite::future;
@@ -51,13 +51,28 @@ pub(crate) fn check<P: Platform>(
     println!("stopping, with {CLIENTS} clients at work");
     stop.cancel();
     ended.recv_timeout(LIMIT).context("the server does not end")?;
+    let answered = ANSWERS as u64 + count_until_all_are_gone(&answers)?;
     for client in clients {
         client.join().expect("a client does not panic")?;
     }
-    let (begun, answered) = (service.begun(), (ANSWERS + answers.iter().count()) as u64);
+    let begun = service.begun();
     println!("{begun} requests begun, {answered} answered");
     ensure!(begun == answered, "{} requests were lost", begun.abs_diff(answered));
     Ok(())
+}
+
+fn count_until_all_are_gone(answers: &Receiver<()>) -> Result<u64> {
+    let limit = Instant::now() + LIMIT;
+    let mut count = 0;
+    loop {
+        match answers.recv_timeout(limit.saturating_duration_since(Instant::now())) {
+            Ok(()) => count += 1,
+            Err(RecvTimeoutError::Disconnected) => return Ok(count),
+            Err(RecvTimeoutError::Timeout) => {
+                bail!("the server has ended, and its connections have not")
+            }
+        }
+    }
 }
 
 struct Client {
