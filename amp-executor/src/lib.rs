@@ -117,10 +117,10 @@ pub use builder::{AmpBuilder, BuildError};
 pub use ecosystem::LocalSpawner;
 pub use event::Event;
 pub use executor::AmpExecutor;
-#[cfg(feature = "test-util")]
-pub use executor_common::test_util;
 #[cfg(feature = "serve-metrics")]
 pub use executor_common::MetricsServer;
+#[cfg(feature = "test-util")]
+pub use executor_common::test_util;
 pub use executor_common::{
     AbortHandle, CancellationToken, DelayMetrics, DropGuard, ExecutorMetrics, JoinError,
     JoinHandle, JoinSet, Priority, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId,

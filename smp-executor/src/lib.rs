@@ -80,10 +80,10 @@ pub use context::current_worker;
 #[cfg(any(feature = "futures-task", feature = "hyper"))]
 pub use ecosystem::LocalSpawner;
 pub use executor::SmpExecutor;
-#[cfg(feature = "test-util")]
-pub use executor_common::test_util;
 #[cfg(feature = "serve-metrics")]
 pub use executor_common::MetricsServer;
+#[cfg(feature = "test-util")]
+pub use executor_common::test_util;
 pub use executor_common::{
     AbortHandle, CancellationToken, DelayMetrics, DropGuard, ExecutorMetrics, JoinError,
     JoinHandle, JoinSet, Priority, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId,
