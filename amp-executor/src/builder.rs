@@ -35,6 +35,19 @@ type MakeThread =
     Box<dyn FnMut(thread::Builder, ThreadMain) -> io::Result<thread::JoinHandle<()>> + Send>;
 
 /// Declares an executor's roles, then starts it; see [`AmpExecutor`].
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{AmpExecutor, Role, RoleConfig};
+///
+/// const IO: Role = Role::new("io");
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+/// assert_eq!(amp.role(IO)?.spawn(|| 6 * 7)?.join()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "nothing is started before `build`"]
 pub struct AmpBuilder {
     roles: Vec<RoleConfig>,
@@ -69,18 +82,53 @@ impl AmpBuilder {
 
     /// Adds a role. A shutdown closes the roles in the order of their declaration, unless
     /// [`AmpBuilder::shutdown_order`] says otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{AmpExecutor, IdlePolicy, Role, RoleConfig};
+    ///
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// let io = RoleConfig::new(Role::new("io")).cores([core]).capacity(64).idle(IdlePolicy::Park);
+    /// let amp = AmpExecutor::builder().role(io).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn role(mut self, role: RoleConfig) -> Self {
         self.roles.push(role);
         self
     }
 
     /// Adds the roles of a plan.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{AmpExecutor, Role, RolePlan, RoleRequest};
+    ///
+    /// let plan = RolePlan::suggest([RoleRequest::new(Role::new("io"))])?.into_plan();
+    /// let amp = AmpExecutor::builder().plan(plan).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn plan(mut self, plan: RolePlan) -> Self {
         self.roles.extend(plan.roles().cloned());
         self
     }
 
     /// What becomes of workers that cannot be pinned. Best effort if this is not called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{AmpExecutor, PinPolicy, Role, RoleConfig};
+    ///
+    /// const IO: Role = Role::new("io");
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).pin(PinPolicy::Off).build()?;
+    /// println!("{}", amp.placement()[0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pin(mut self, policy: PinPolicy) -> Self {
         self.pin = policy;
         self
@@ -91,6 +139,22 @@ impl AmpBuilder {
     /// need not be `Send`. A role can have values of several types.
     ///
     /// A panic of `make` fails the build.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{AmpExecutor, Role, RoleConfig};
+    ///
+    /// const IO: Role = Role::new("io");
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core]))
+    ///     .state(IO, |core| format!("made on core {core}"))
+    ///     .build()?;
+    /// let text = amp.role(IO)?.with_state(|text: &mut String| text.clone())?;
+    /// assert_eq!(text.join()?, format!("made on core {core}"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn state<S: 'static>(
         mut self,
         role: Role,
@@ -106,6 +170,24 @@ impl AmpBuilder {
 
     /// The order in which a shutdown closes and drains the roles: those that give work come before those that take it. Each role
     /// is named once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{AmpExecutor, Role, RoleConfig};
+    ///
+    /// const WEB: Role = Role::new("web");
+    /// const DB: Role = Role::new("db");
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// let on = |role| RoleConfig::new(role).cores([core]).shared();
+    /// let amp = AmpExecutor::builder().role(on(WEB)).role(on(DB)).shutdown_order([WEB, DB]).build()?;
+    /// let db = amp.role(DB)?;
+    /// let page = amp.role(WEB)?.spawn(move || db.spawn(|| "rows"))?;
+    /// amp.shutdown(); // `web` first, which still finds `db`
+    /// assert_eq!(page.join()??.join()?, "rows");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shutdown_order(mut self, roles: impl IntoIterator<Item = Role>) -> Self {
         self.shutdown_order = Some(roles.into_iter().collect());
         self
@@ -113,6 +195,24 @@ impl AmpBuilder {
 
     /// Told about a panic that no [`JoinHandle`](executor_common::JoinHandle) takes, on the thread that drops it.
     /// A panic of the hook itself is swallowed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use amp_executor::{AmpExecutor, Role, RoleConfig};
+    ///
+    /// const IO: Role = Role::new("io");
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// let (tell, told) = channel();
+    /// let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core]))
+    ///     .on_panic(move |panic| drop(tell.send(panic.to_string())))
+    ///     .build()?;
+    /// drop(amp.role(IO)?.spawn(|| panic!("out of tea"))?); // nobody asks for its result
+    /// assert!(told.recv()?.contains("out of tea"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_panic(mut self, hook: impl Fn(TaskPanic) + Send + Sync + 'static) -> Self {
         self.hooks.on_panic = Some(std::sync::Arc::new(hook));
         self
@@ -153,12 +253,37 @@ impl AmpBuilder {
 
     /// Reports tasks that hold their worker for longer than `limit`, by [`Event::Stall`] and in the metrics. Costs a thread that looks
     /// four times per limit, and two stores per task. Off if this is not called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let limit = std::time::Duration::from_millis(50);
+    /// let builder = amp_executor::AmpExecutor::builder()
+    ///     .stall_limit(limit)
+    ///     .on_event(|event| eprintln!("{event:?}"));
+    /// ```
     pub fn stall_limit(mut self, limit: Duration) -> Self {
         self.stall_limit = Some(limit);
         self
     }
 
     /// Measures how long tasks wait and how long they run, for the metrics: three readings of the clock per task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{AmpExecutor, Role, RoleConfig};
+    ///
+    /// const IO: Role = Role::new("io");
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).measure_delays(true).build()?;
+    /// amp.role(IO)?.spawn(|| 6 * 7)?.join()?;
+    /// amp.drain_role(IO)?;
+    /// let io = amp.metrics().role(IO).and_then(|io| io.queue_wait.clone()).expect("it was asked for");
+    /// println!("half of the tasks have waited no longer than {:?}", io.p50);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn measure_delays(mut self, measures: bool) -> Self {
         self.measures_delays = measures;
         self
@@ -166,12 +291,24 @@ impl AmpBuilder {
 
     /// Locks the process's memory into RAM before the workers start, so that no page of theirs has to be fetched later.
     /// [`AmpExecutor::memory_lock`] tells what came of it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let builder = amp_executor::AmpExecutor::builder().lock_memory(true);
+    /// ```
     pub fn lock_memory(mut self, locks: bool) -> Self {
         self.locks_memory = locks;
         self
     }
 
     /// Called on each worker's thread before its first task. A panic of the hook is swallowed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let builder = amp_executor::AmpExecutor::builder().on_thread_start(|worker| println!("begins: {worker}"));
+    /// ```
     pub fn on_thread_start(
         mut self,
         hook: impl Fn(&WorkerPlacement) + Send + Sync + 'static,
@@ -181,6 +318,12 @@ impl AmpBuilder {
     }
 
     /// Called on each worker's thread after its last task. A panic of the hook is swallowed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let builder = amp_executor::AmpExecutor::builder().on_thread_stop(|worker| println!("ends: {worker}"));
+    /// ```
     pub fn on_thread_stop(
         mut self,
         hook: impl Fn(&WorkerPlacement) + Send + Sync + 'static,
@@ -190,6 +333,12 @@ impl AmpBuilder {
     }
 
     /// The workers' stack size in bytes. The standard library's default if this is not called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let builder = amp_executor::AmpExecutor::builder().stack_size(8 << 20);
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
@@ -214,6 +363,16 @@ impl AmpBuilder {
     /// # Errors
     ///
     /// [`BuildError`]. Threads that had been started have ended when it is returned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{AmpExecutor, BuildError, PlanError};
+    ///
+    /// let error = AmpExecutor::builder().build().unwrap_err();
+    /// assert!(matches!(error, BuildError::Plan(PlanError::NoRoles)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn build(mut self) -> Result<AmpExecutor, BuildError> {
         let plan = RolePlan::new(std::mem::take(&mut self.roles))?;
         let (shared, workers) = assemble(&self, &plan)?;

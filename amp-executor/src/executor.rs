@@ -77,6 +77,19 @@ impl WorkerThread {
 
 impl AmpExecutor {
     /// Declares the roles.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{AmpExecutor, Role, RoleConfig};
+    ///
+    /// const IO: Role = Role::new("io");
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// assert_eq!(amp.role(IO)?.spawn(|| 6 * 7)?.join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder() -> AmpBuilder {
         AmpBuilder::new()
     }
@@ -101,16 +114,60 @@ impl AmpExecutor {
     /// # Errors
     ///
     /// [`SpawnError::UnknownRole`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{AmpExecutor, Role, RoleConfig, SpawnError};
+    ///
+    /// const IO: Role = Role::new("io");
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?; // kept, and cloned for who needs it
+    /// assert_eq!(io.workers(), 1);
+    /// assert_eq!(amp.role(Role::new("oi")).unwrap_err(), SpawnError::UnknownRole(Role::new("oi")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn role(&self, role: Role) -> Result<RoleHandle, SpawnError> {
         self.handle.role(role)
     }
 
     /// A handle for all roles, to give away.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let handle = amp.handle();
+    /// let answer = amp.role(IO)?.spawn(move || handle.metrics().roles.len())?;
+    /// assert_eq!(answer.join()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn handle(&self) -> AmpHandle {
         self.handle.clone()
     }
 
     /// Where the workers are: what was asked for, and what was read back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// for worker in amp.placement() {
+    ///     println!("{worker}"); // worker 0: role io, core 0, pinned, mask 0, idle backoff, last seen on CPU 0
+    ///     assert_eq!((worker.role, worker.core), (IO, core));
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn placement(&self) -> Vec<WorkerPlacement> {
         let states = self.shared().roles.iter().flat_map(|role| &role.workers);
         let now = |(start, state): (&WorkerPlacement, &WorkerState)| {
@@ -120,11 +177,39 @@ impl AmpExecutor {
     }
 
     /// What came of [`AmpBuilder::lock_memory`](crate::AmpBuilder::lock_memory).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// println!("{:?}", amp.memory_lock());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn memory_lock(&self) -> &MemoryLock {
         &self.memory
     }
 
     /// What the executor has done so far.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// amp.role(IO)?.spawn(|| 6 * 7)?.join()?;
+    /// let metrics = amp.metrics();
+    /// let io = metrics.role(IO).expect("it has been declared");
+    /// assert_eq!((io.admitted, io.rejected), (1, 0));
+    /// println!("{} of {} places taken", io.queue_depth, io.capacity);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn metrics(&self) -> ExecutorMetrics {
         self.shared().metrics()
     }
@@ -136,6 +221,21 @@ impl AmpExecutor {
     /// # Errors
     ///
     /// [`SpawnError::UnknownRole`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let answer = amp.role(IO)?.spawn(|| 42)?;
+    /// amp.drain_role(IO)?;
+    /// assert!(answer.is_finished());
+    /// assert!(amp.role(IO)?.spawn(|| 43).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn drain_role(&self, role: Role) -> Result<ShutdownReport, SpawnError> {
         let state = self.shared().find(role).ok_or(SpawnError::UnknownRole(role))?;
         Ok(self.shared().drain(state))
@@ -149,6 +249,21 @@ impl AmpExecutor {
     /// A future that nobody wakes keeps its role from ending; [`AmpExecutor::shutdown_timeout`] sets a limit. A
     /// second call finds nothing left to do. Called by one of the executor's own workers, which cannot wait for
     /// itself, it closes all roles and returns at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let answer = amp.role(IO)?.spawn(|| 42)?;
+    /// let report = amp.shutdown();
+    /// assert!(report.is_clean(), "{report}");
+    /// assert_eq!(answer.join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shutdown(&self) -> ShutdownReport {
         let report = self.shared().shut_down(None);
         self.join_threads();
@@ -158,6 +273,22 @@ impl AmpExecutor {
     /// As [`AmpExecutor::shutdown`], for at most `timeout`. What has not ended by then is cancelled: closures
     /// that have not started and futures that wait are dropped, on the calling thread among others; a running
     /// closure is left running, and its thread ends when it does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let waits_for_ever = amp.role(IO)?.spawn_future(std::future::pending::<()>())?;
+    /// let report = amp.shutdown_timeout(Duration::from_millis(10));
+    /// assert_eq!(report.cancelled, 1);
+    /// assert!(waits_for_ever.join().unwrap_err().is_cancelled());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shutdown_timeout(&self, timeout: Duration) -> ShutdownReport {
         let report = self.shared().shut_down(now().checked_add(timeout));
         if !self.is_own_worker() {

@@ -31,12 +31,38 @@ impl AmpHandle {
     /// # Errors
     ///
     /// [`SpawnError::UnknownRole`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let handle = amp.handle();
+    /// let answer = handle.role(IO)?.spawn(|| 42)?;
+    /// assert_eq!(answer.join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn role(&self, role: Role) -> Result<RoleHandle, SpawnError> {
         let state = self.shared.find(role).ok_or(SpawnError::UnknownRole(role))?;
         Ok(RoleHandle::new(Arc::clone(state), Arc::clone(&self.shared)))
     }
 
     /// What the executor has done so far.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// assert_eq!(amp.handle().metrics().workers.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn metrics(&self) -> ExecutorMetrics {
         self.shared.metrics()
     }

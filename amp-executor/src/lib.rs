@@ -82,6 +82,8 @@
 //! that `.await` the handle do not have that problem. Two workers that join each other's tasks wait for ever; if they
 //! [call](RoleHandle::call_blocking) each other instead, one of them is told.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod answer;
 mod awaited;
 mod builder;

@@ -89,6 +89,16 @@ impl RolePlan {
     /// # Errors
     ///
     /// [`PlanError`] names the culprit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig, RolePlan};
+    ///
+    /// let plan = RolePlan::new([RoleConfig::new(Role::new("io")).cores([0])])?;
+    /// assert_eq!(plan.to_string(), "io=0");
+    /// # Ok::<(), amp_executor::PlanError>(())
+    /// ```
     pub fn new(roles: impl IntoIterator<Item = RoleConfig>) -> Result<Self, PlanError> {
         Self::checked(roles.into_iter().map(Ok))
     }
@@ -126,6 +136,16 @@ impl RolePlan {
     ///
     /// [`PlanError::Malformed`] carries the position of a mistake in the syntax; the other errors are those of
     /// [`RolePlan::new`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::RolePlan;
+    ///
+    /// let plan = RolePlan::parse("io=0 shared;log=0 shared;compute=2-5 idle=park")?;
+    /// assert_eq!(plan.roles().count(), 3);
+    /// # Ok::<(), amp_executor::PlanError>(())
+    /// ```
     pub fn parse(list: &str) -> Result<Self, PlanError> {
         Self::checked(parse::role_list(list).map(|config| Ok(config?)))
     }
@@ -135,6 +155,18 @@ impl RolePlan {
     /// # Errors
     ///
     /// As [`RolePlan::parse`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::RolePlan;
+    ///
+    /// let plan = match RolePlan::from_env()? {
+    ///     Some(plan) => plan,
+    ///     None => RolePlan::parse("io=0")?,
+    /// };
+    /// # Ok::<(), amp_executor::PlanError>(())
+    /// ```
     pub fn from_env() -> Result<Option<Self>, PlanError> {
         std::env::var_os(ENV_VARIABLE).map(Self::from_env_value).transpose()
     }
@@ -144,6 +176,17 @@ impl RolePlan {
     }
 
     /// The roles in the order of declaration, which is the order in which a shutdown closes them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::RolePlan;
+    ///
+    /// let plan = RolePlan::parse("io=0;compute=2-5")?;
+    /// let workers: usize = plan.roles().map(|role| role.core_set().len()).sum();
+    /// assert_eq!(workers, 5);
+    /// # Ok::<(), amp_executor::PlanError>(())
+    /// ```
     pub fn roles(&self) -> impl ExactSizeIterator<Item = &RoleConfig> {
         self.roles.iter()
     }

@@ -2,12 +2,12 @@
 
 mod batch;
 mod call;
+mod place;
 mod stateful;
 mod timed;
 
 use std::fmt;
 use std::future::Future;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use executor_common::sync::{Arc, now};
@@ -75,6 +75,24 @@ impl RoleHandle {
     /// room of its own. Seven high tasks in a row let another one go first. [`Priority::Low`] counts as normal here.
     ///
     /// The handle's tasks go to any worker of the role, also if they went to one core before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::Priority;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let urgent = io.with_priority(Priority::High);
+    /// let report = io.spawn(|| "when its turn comes")?;
+    /// let answer = urgent.spawn(|| "before it, if it still waits")?;
+    /// # report.join()?;
+    /// # answer.join()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_priority(&self, priority: Priority) -> Self {
         Self { lane: LaneId::shared(priority), ..self.clone() }
     }
@@ -101,46 +119,6 @@ impl RoleHandle {
         Self { time_to_live: Some(time_to_live), ..self.clone() }
     }
 
-    /// A handle whose tasks run on this core's worker alone, in turns with the role's other tasks. There is room of its
-    /// own for each core.
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnError::NoSuchCore`]: the core is not one of the role's.
-    pub fn on_core(&self, core: usize) -> Result<Self, SpawnError> {
-        let role = self.role();
-        let worker = self.state.worker_on(core).ok_or(SpawnError::NoSuchCore { role, core })?;
-        Ok(self.on_worker(worker))
-    }
-
-    /// A handle whose tasks run on the worker that `key` belongs to: for as long as the executor lives, equal keys belong to
-    /// the same worker, so that what they are the keys of needs no lock.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
-    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
-    /// # const DB: Role = Role::new("db");
-    /// # let cores = SystemCpus.allowed()?;
-    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(DB).cores(cores.iter())).build()?;
-    /// let db = amp.role(DB)?;
-    /// let thread = || std::thread::current().id();
-    /// let first = db.keyed("customer 7").spawn(thread)?.join()?;
-    /// let second = db.keyed("customer 7").spawn(thread)?.join()?;
-    /// assert_eq!(first, second);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn keyed<K: Hash + ?Sized>(&self, key: &K) -> Self {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        self.on_worker((hasher.finish() % self.state.workers.len() as u64) as usize)
-    }
-
-    fn on_worker(&self, worker: usize) -> Self {
-        Self { lane: LaneId::of_worker(worker), ..self.clone() }
-    }
-
     /// The terms of a task that is spawned now.
     #[inline]
     #[cfg_attr(feature = "tracing", track_caller)]
@@ -155,26 +133,93 @@ impl RoleHandle {
     }
 
     /// Whose handle this is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// assert_eq!(io.role(), IO);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn role(&self) -> Role {
         self.state.role
     }
 
     /// How many tasks may wait in the channel: with high priority, with normal priority, and for each core alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// assert_eq!(io.capacity(), RoleConfig::DEFAULT_CAPACITY);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn capacity(&self) -> usize {
         self.state.channel.capacity()
     }
 
     /// How many spawned tasks wait in the channel. Futures that have been started take no room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// println!("{} of {} places taken", io.depth(), io.capacity());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn depth(&self) -> usize {
         self.state.channel.queued()
     }
 
     /// How many workers the role has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// assert_eq!(io.workers(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn workers(&self) -> usize {
         self.state.workers.len()
     }
 
     /// Whether the role takes nothing any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// assert!(!io.is_closed());
+    /// amp.drain_role(IO)?;
+    /// assert!(io.is_closed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.state.is_closed()
     }
@@ -185,6 +230,24 @@ impl RoleHandle {
     ///
     /// [`TrySpawnError`] hands the closure back. `Full` is also the answer while the oldest task's place is
     /// just being given free.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::TrySpawnError;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// match io.try_spawn(|| 6 * 7) {
+    ///     Ok(answer) => assert_eq!(answer.join()?, 42),
+    ///     Err(TrySpawnError::Full(closure)) => println!("no room; here it is again: {}", closure()),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn try_spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
@@ -218,6 +281,20 @@ impl RoleHandle {
     ///   that could make the room wait for one another. The error names the roles along the cycle.
     ///
     /// The closure has been dropped then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let answer = io.spawn(|| 6 * 7)?;
+    /// assert_eq!(answer.join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, SpawnError>
@@ -261,6 +338,21 @@ impl RoleHandle {
     /// # Errors
     ///
     /// [`TrySpawnError`] hands the closure back: `Full` when the time is up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let answer = io.spawn_timeout(Duration::from_millis(10), || 6 * 7).expect("there is room");
+    /// assert_eq!(answer.join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_timeout<F, T>(
         &self,
@@ -292,6 +384,23 @@ impl RoleHandle {
     /// # Cancel safety
     ///
     /// Dropping the future before it is ready drops the closure unrun.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let task = io.clone().spawn_future(async move {
+    ///     let answer = io.spawn_wait(|| 6 * 7).await.expect("the role takes tasks");
+    ///     answer.await
+    /// })?;
+    /// assert_eq!(task.join()??, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_wait<F, T>(&self, f: F) -> SpawnWait<F>
     where
@@ -307,6 +416,21 @@ impl RoleHandle {
     /// # Errors
     ///
     /// As [`RoleHandle::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let six = io.spawn(|| 6)?;
+    /// let answer = io.spawn_future(async move { six.await.unwrap() * 7 })?;
+    /// assert_eq!(answer.join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_future<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
@@ -323,6 +447,20 @@ impl RoleHandle {
     /// # Errors
     ///
     /// As [`RoleHandle::try_spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let answer = io.try_spawn_future(async { 42 }).map_err(|refused| refused.to_string())?;
+    /// assert_eq!(answer.join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn try_spawn_future<F>(&self, future: F) -> Result<JoinHandle<F::Output>, TrySpawnError<F>>
     where
@@ -330,35 +468,6 @@ impl RoleHandle {
         F::Output: Send + 'static,
     {
         self.count_refusal(RoleState::try_future(&self.state, self.terms(), future))
-    }
-
-    /// Spawns a closure that runs on this core's worker alone: [`RoleHandle::on_core`], then [`RoleHandle::spawn`].
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnError::NoSuchCore`], and as [`RoleHandle::spawn`].
-    #[cfg_attr(feature = "tracing", track_caller)]
-    pub fn spawn_on_core<F, T>(&self, core: usize, f: F) -> Result<JoinHandle<T>, SpawnError>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.on_core(core)?.spawn(f)
-    }
-
-    /// Spawns a closure that runs on the worker that `key` belongs to: [`RoleHandle::keyed`], then [`RoleHandle::spawn`].
-    ///
-    /// # Errors
-    ///
-    /// As [`RoleHandle::spawn`].
-    #[cfg_attr(feature = "tracing", track_caller)]
-    pub fn spawn_keyed<K, F, T>(&self, key: &K, f: F) -> Result<JoinHandle<T>, SpawnError>
-    where
-        K: Hash + ?Sized,
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.keyed(key).spawn(f)
     }
 }
 

@@ -89,11 +89,33 @@ impl Drop for Node {
 
 impl CancellationToken {
     /// A token without a parent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::CancellationToken;
+    ///
+    /// let token = CancellationToken::new();
+    /// assert!(!token.is_cancelled());
+    /// ```
     pub fn new() -> Self {
         Self { node: Node::new(false, None) }
     }
 
     /// A token that is cancelled with this one, and on its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::CancellationToken;
+    ///
+    /// let token = CancellationToken::new();
+    /// let child = token.child_token();
+    /// child.cancel();
+    /// assert!(!token.is_cancelled());
+    /// token.cancel();
+    /// assert!(token.child_token().is_cancelled());
+    /// ```
     pub fn child_token(&self) -> Self {
         let mut children = self.node.children.lock();
         let Some(children) = children.as_mut() else {
@@ -110,6 +132,16 @@ impl CancellationToken {
     }
 
     /// Cancels this token and its children, and wakes everybody who waits for that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::CancellationToken;
+    ///
+    /// let token = CancellationToken::new();
+    /// token.clone().cancel(); // a clone is the same token
+    /// assert!(token.is_cancelled());
+    /// ```
     pub fn cancel(&self) {
         let mut below = self.node.cancel();
         while let Some(child) = below.pop() {
@@ -120,6 +152,22 @@ impl CancellationToken {
     }
 
     /// Whether the token has been cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::CancellationToken;
+    ///
+    /// let token = CancellationToken::new();
+    /// for n in 0.. {
+    ///     if token.is_cancelled() {
+    ///         break; // between two pieces of work
+    ///     }
+    ///     if n == 10 {
+    ///         token.cancel();
+    ///     }
+    /// }
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.node.is_cancelled()
     }
@@ -129,6 +177,17 @@ impl CancellationToken {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::CancellationToken;
+    ///
+    /// let token = CancellationToken::new();
+    /// let waiting = token.cancelled();
+    /// token.cancel();
+    /// executor_common::block_on(waiting);
+    /// ```
     pub fn cancelled(&self) -> Cancelled {
         Cancelled { node: Arc::clone(&self.node), ticket: Ticket::default() }
     }
@@ -195,6 +254,16 @@ pub struct DropGuard {
 
 impl DropGuard {
     /// Gives the token back, uncancelled by this guard.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::CancellationToken;
+    ///
+    /// let guard = CancellationToken::new().drop_guard();
+    /// let token = guard.disarm(); // all went well
+    /// assert!(!token.is_cancelled());
+    /// ```
     pub fn disarm(mut self) -> CancellationToken {
         match self.token.take() {
             Some(token) => token,

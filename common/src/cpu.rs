@@ -24,11 +24,23 @@ pub use topology::{LogicalCpu, Topology, TopologyBuilder};
 
 /// The number of workers that this process can keep busy: affinity mask and cgroup quota included, at least
 /// one.
+///
+/// # Examples
+///
+/// ```
+/// assert!(executor_common::cpu::default_parallelism() >= 1);
+/// ```
 pub fn default_parallelism() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// The number of physical cores of the machine, whatever this process may use of them.
+///
+/// # Examples
+///
+/// ```
+/// println!("{} cores", executor_common::cpu::physical_cores());
+/// ```
 pub fn physical_cores() -> usize {
     num_cpus::get_physical()
 }

@@ -3,23 +3,27 @@
 //! Each member has a waker of its own, which writes the member's id into one queue when the task has ended.
 //! Whoever waits takes the ids from there, so that an answer costs the same however many members there are.
 
-use std::collections::{BTreeMap, VecDeque};
+mod ended;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::block_on::{block_on, block_on_until};
 use crate::blocking::blocking;
-use crate::sync::{Mutex, now};
+use crate::sync::now;
 use crate::task::{
     DomainId, JoinError, JoinHandle, RunOutcome, Runnable, TaskId, current_domain,
     find_running_here,
 };
+
+use ended::Ended;
 
 /// A set of tasks, whichever executors they run on. Their results come out in the order in which the tasks end,
 /// to blocked threads ([`join_next`](JoinSet::join_next)) and to futures ([`next`](JoinSet::next)) alike.
@@ -59,65 +63,6 @@ pub struct JoinSet<T> {
     ended: Arc<Ended>,
 }
 
-/// The members that have ended. The standard library's `Arc`, as wakers need it; what is published goes through
-/// the lock.
-#[derive(Default)]
-struct Ended {
-    queue: Mutex<EndedQueue>,
-}
-
-#[derive(Default)]
-struct EndedQueue {
-    /// In the order in which they ended. A member that was let go of meanwhile may be among them.
-    ids: VecDeque<TaskId>,
-    /// Who waits for the next one.
-    waiter: Option<Waker>,
-}
-
-/// The waker that a member's task wakes at its end.
-struct MemberWaker {
-    id: TaskId,
-    ended: Arc<Ended>,
-}
-
-impl Wake for MemberWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let waiter = {
-            let mut queue = self.ended.queue.lock();
-            queue.ids.push_back(self.id);
-            queue.waiter.take()
-        };
-        // A waker is foreign code: not under the lock.
-        if let Some(waiter) = waiter {
-            waiter.wake();
-        }
-    }
-}
-
-impl Ended {
-    fn pop(&self) -> Option<TaskId> {
-        self.queue.lock().ids.pop_front()
-    }
-
-    /// Takes the first id, or sees to it that `waker` is woken when there is one.
-    fn pop_or_register(&self, waker: &Waker) -> Option<TaskId> {
-        let mut queue = self.queue.lock();
-        if let Some(id) = queue.ids.pop_front() {
-            return Some(id);
-        }
-        let is_registered = queue.waiter.as_ref().is_some_and(|current| current.will_wake(waker));
-        let replaced = if is_registered { None } else { queue.waiter.replace(waker.clone()) };
-        // A waker is foreign code: not under the lock.
-        drop(queue);
-        drop(replaced);
-        None
-    }
-}
-
 /// The time was up before a member of a [`JoinSet`] had ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no task of the set has ended in time")]
@@ -125,6 +70,14 @@ pub struct TimedOut;
 
 impl<T> JoinSet<T> {
     /// No members.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::JoinSet;
+    ///
+    /// assert!(JoinSet::<u32>::new().is_empty());
+    /// ```
     pub fn new() -> Self {
         Self {
             unseen: BTreeMap::new(),
@@ -138,23 +91,68 @@ impl<T> JoinSet<T> {
     /// Makes the task a member. It may have ended already.
     ///
     /// The id is the one that a [`JoinError`] names and that [`JoinSet::abort`] takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::JoinSet;
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let mut set = JoinSet::new();
+    /// let first = set.add(spawn(|| 1));
+    /// assert!(set.abort(first)); // by its id
+    /// ```
     pub fn add(&mut self, mut handle: JoinHandle<T>) -> TaskId {
         let id = handle.id();
-        let member = Arc::new(MemberWaker { id, ended: Arc::clone(&self.ended) });
-        if !handle.register(&Waker::from(member)) {
+        let member = self.ended.waker_of(id);
+        if !handle.register(&member) {
             // Nobody waits: that would borrow the set.
-            self.ended.queue.lock().ids.push_back(id);
+            self.ended.push(id);
         }
         self.unseen.insert(id, handle);
         id
     }
 
     /// How many members have not been taken out, those that have ended included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::JoinSet;
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let set: JoinSet<u32> = (1..=3).map(|n| spawn(move || n)).collect();
+    /// assert_eq!(set.len(), 3);
+    /// ```
     pub fn len(&self) -> usize {
         self.unseen.len() + self.seen.len()
     }
 
     /// Whether all members have been taken out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::JoinSet;
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let mut set: JoinSet<u32> = (1..=3).map(|n| spawn(move || n)).collect();
+    /// while !set.is_empty() {
+    ///     println!("{:?}", set.join_next());
+    /// }
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.unseen.is_empty() && self.seen.is_empty()
     }
@@ -193,6 +191,24 @@ impl<T> JoinSet<T> {
     /// # Errors
     ///
     /// [`TimedOut`]: all members are still in the set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use executor_common::TimedOut;
+    /// use executor_common::JoinSet;
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let (release, wait) = std::sync::mpsc::channel::<()>();
+    /// let mut set: JoinSet<_> = [spawn(move || wait.recv())].into_iter().collect();
+    /// assert!(matches!(set.join_next_timeout(Duration::from_millis(1)), Err(TimedOut)));
+    /// # drop(release);
+    /// ```
     pub fn join_next_timeout(
         &mut self,
         timeout: Duration,
@@ -210,6 +226,23 @@ impl<T> JoinSet<T> {
     }
 
     /// Takes out the next member that has ended, if there is one now. `None` also if the set is empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::JoinSet;
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let mut set: JoinSet<u32> = (1..=3).map(|n| spawn(move || n)).collect();
+    /// while let Some(result) = set.try_join_next() {
+    ///     println!("{result:?} is there already");
+    /// }
+    /// println!("{} still run", set.len());
+    /// ```
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
         loop {
             let id = self.ended.pop()?;
@@ -266,11 +299,42 @@ impl<T> JoinSet<T> {
     ///
     /// After [`JoinSet::abort_all`] this is the way to an orderly end: when it returns, all closures and futures of
     /// the members have been dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::JoinSet;
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let mut set: JoinSet<u32> = (1..=3).map(|n| spawn(move || n)).collect();
+    /// let sum: u32 = set.join_all().into_iter().map(Result::unwrap).sum();
+    /// assert_eq!(sum, 6);
+    /// ```
     pub fn join_all(&mut self) -> Vec<Result<T, JoinError>> {
         std::iter::from_fn(|| self.join_next()).collect()
     }
 
     /// Asks for the cancellation of all members. They stay in the set, and come out when they have ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::JoinSet;
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let mut set: JoinSet<u32> = (1..=3).map(|n| spawn(move || n)).collect();
+    /// set.abort_all();
+    /// set.join_all(); // those that were too far come with their results
+    /// assert!(set.is_empty());
+    /// ```
     pub fn abort_all(&self) {
         for handle in self.unseen.values().chain(self.seen.values()) {
             handle.abort();
@@ -278,12 +342,42 @@ impl<T> JoinSet<T> {
     }
 
     /// Asks for the cancellation of one member. False if the task is no member.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::JoinSet;
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let mut set = JoinSet::new();
+    /// let first = set.add(spawn(|| 1));
+    /// assert!(set.abort(first));
+    /// ```
     pub fn abort(&self, id: TaskId) -> bool {
         let handle = self.unseen.get(&id).or_else(|| self.seen.get(&id));
         handle.inspect(|handle| handle.abort()).is_some()
     }
 
     /// Empties the set without aborting anybody.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::JoinSet;
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let mut set: JoinSet<u32> = (1..=3).map(|n| spawn(move || n)).collect();
+    /// set.detach_all(); // they go on, and nobody waits for them
+    /// assert!(set.is_empty());
+    /// ```
     pub fn detach_all(&mut self) {
         self.unseen.clear();
         self.seen.clear();
@@ -395,7 +489,7 @@ impl<T> fmt::Debug for JoinSet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinSet")
             .field("len", &self.len())
-            .field("ended", &self.ended.queue.lock().ids.len())
+            .field("ended", &self.ended.len())
             .finish()
     }
 }

@@ -16,6 +16,8 @@
 //! | know and choose CPUs | [`cpu`] |
 //! | write an executor | [`closure_task`], [`future_task`], [`expiring_closure_task`], [`Runnable`], [`Schedule`], [`TaskRegistry`], [`SpawnSite`], [`Parker`], [`DelayHistogram`], [`sync`] |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod block_on;
 mod blocking;
 mod cancel;

@@ -55,6 +55,16 @@ pub struct Unparker {
 
 impl Parker {
     /// A parker without a token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::Parker;
+    ///
+    /// let parker = Parker::new();
+    /// parker.unparker().unpark();
+    /// parker.park();
+    /// ```
     pub fn new() -> Self {
         let inner = Arc::new(Inner {
             state: AtomicU32::new(EMPTY),
@@ -65,17 +75,48 @@ impl Parker {
     }
 
     /// A handle that wakes this parker.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::Parker;
+    ///
+    /// let parker = Parker::new();
+    /// let unparker = parker.unparker();
+    /// let other = std::thread::spawn(move || unparker.unpark());
+    /// parker.park();
+    /// # other.join().unwrap();
+    /// ```
     pub fn unparker(&self) -> Unparker {
         Unparker { inner: Arc::clone(&self.inner) }
     }
 
     /// Sleeps until there is a token, and takes it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::Parker;
+    ///
+    /// let parker = Parker::new();
+    /// parker.unparker().unpark(); // leaves a token
+    /// parker.park(); // takes it at once
+    /// ```
     pub fn park(&self) {
         let token = self.inner.park(None);
         debug_assert!(token, "a park without a deadline ends with a token");
     }
 
     /// Sleeps until there is a token, or until `timeout` has passed. True if it took a token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::Parker;
+    ///
+    /// let parker = Parker::new();
+    /// assert!(!parker.park_timeout(std::time::Duration::from_millis(1)));
+    /// ```
     pub fn park_timeout(&self, timeout: Duration) -> bool {
         match now().checked_add(timeout) {
             Some(deadline) => self.park_until(deadline),
@@ -84,6 +125,15 @@ impl Parker {
     }
 
     /// Sleeps until there is a token, or until `deadline`. True if it took a token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::Parker;
+    ///
+    /// let parker = Parker::new();
+    /// assert!(!parker.park_until(std::time::Instant::now()));
+    /// ```
     pub fn park_until(&self, deadline: Instant) -> bool {
         self.inner.park(Some(deadline))
     }
@@ -97,6 +147,16 @@ impl Default for Parker {
 
 impl Unparker {
     /// Leaves a token, and wakes the owner if it sleeps. True if the owner was asleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::Parker;
+    ///
+    /// let parker = Parker::new();
+    /// assert!(!parker.unparker().unpark()); // nobody sleeps
+    /// parker.park();
+    /// ```
     pub fn unpark(&self) -> bool {
         self.inner.unpark()
     }

@@ -27,12 +27,30 @@ pub struct Role(&'static str);
 
 impl Role {
     /// The role of this name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::Role;
+    ///
+    /// const IO: Role = Role::new("io");
+    /// assert_eq!(IO.to_string(), "io");
+    /// ```
     pub const fn new(name: &'static str) -> Self {
         Self(name)
     }
 
     /// The role of a name that is only known at run time, from a configuration file say. Each distinct name
     /// is kept for the life of the process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::Role;
+    ///
+    /// let from_a_file = String::from("io");
+    /// assert_eq!(Role::intern(&from_a_file), Role::new("io"));
+    /// ```
     pub fn intern(name: &str) -> Self {
         let mut interned = INTERNED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let names = interned.get_or_insert_default();
@@ -45,6 +63,14 @@ impl Role {
     }
 
     /// The name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::Role;
+    ///
+    /// assert_eq!(Role::new("io").name(), "io");
+    /// ```
     pub const fn name(self) -> &'static str {
         self.0
     }

@@ -20,6 +20,16 @@ pub struct ShutdownReport {
 
 impl ShutdownReport {
     /// Whether everything that had been accepted ran to its end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::ShutdownReport;
+    ///
+    /// let report = ShutdownReport { ran: 3, ..ShutdownReport::default() };
+    /// assert!(report.is_clean());
+    /// assert!(!ShutdownReport { cancelled: 1, ..report }.is_clean());
+    /// ```
     pub fn is_clean(&self) -> bool {
         self.cancelled == 0 && self.still_running == 0
     }

@@ -118,6 +118,15 @@ pub enum TrySpawnError<F> {
 
 impl<F> TrySpawnError<F> {
     /// The closure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::TrySpawnError;
+    ///
+    /// let refused = TrySpawnError::Full(|| 6 * 7);
+    /// assert_eq!(refused.into_inner()(), 42);
+    /// ```
     pub fn into_inner(self) -> F {
         match self {
             Self::Full(f) | Self::Closed(f) | Self::UnknownRole(f) => f,
@@ -125,11 +134,29 @@ impl<F> TrySpawnError<F> {
     }
 
     /// Whether there was no room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::TrySpawnError;
+    ///
+    /// let refused = TrySpawnError::Full(|| 6 * 7);
+    /// assert!(refused.is_full());
+    /// ```
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
     }
 
     /// Whether the executor, or the role, takes nothing any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::TrySpawnError;
+    ///
+    /// let refused = TrySpawnError::Full(|| 6 * 7);
+    /// assert!(!refused.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))
     }

@@ -116,18 +116,41 @@ impl SmpBuilder {
 
     /// How many workers. Left out, it is the number of cores that the process may use, affinity mask and
     /// cgroup quota included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let executor = smp_executor::SmpExecutor::builder().workers(2).build()?;
+    /// assert_eq!(executor.workers(), 2);
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
     }
 
     /// The threads are named `name-0`, `name-1` and so on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let executor = smp_executor::SmpExecutor::builder().workers(1).thread_name("compute").build()?;
+    /// let name = executor.spawn(|| std::thread::current().name().map(str::to_owned)).join()?;
+    /// assert_eq!(name.as_deref(), Some("compute-0"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         self.thread_name = name.into();
         self
     }
 
     /// The size of each worker's stack, in bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = smp_executor::SmpExecutor::builder().stack_size(8 << 20);
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
@@ -135,6 +158,12 @@ impl SmpBuilder {
 
     /// Pins each worker to a CPU of the process's mask, going round where there are more workers than CPUs.
     /// A pin that the kernel refuses leaves that worker unpinned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = smp_executor::SmpExecutor::builder().pin_workers(true);
+    /// ```
     pub fn pin_workers(mut self, pin: bool) -> Self {
         self.pin_workers = pin;
         self
@@ -145,6 +174,17 @@ impl SmpBuilder {
     /// they could wait for themselves. Without this call there is no limit.
     ///
     /// It costs two read-modify-writes for each task from outside.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let executor = smp_executor::SmpExecutor::builder().injector_limit(1_000).build()?;
+    /// for n in 0..10_000_u64 {
+    ///     drop(executor.spawn(move || n * n)); // waits while a thousand are queued
+    /// }
+    /// assert_eq!(executor.shutdown().cancelled, 0);
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     pub fn injector_limit(mut self, tasks: usize) -> Self {
         self.settings.limit = Some(tasks);
         self
@@ -153,24 +193,73 @@ impl SmpBuilder {
     /// How many threads may stand in for workers that block, in [`blocking`](crate::blocking) or in
     /// [`JoinHandle::join`](crate::JoinHandle::join); 64 unless said otherwise. They are started when they are needed,
     /// and end after ten seconds without need. With none left, a worker that blocks is simply missing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::blocking;
+    ///
+    /// let executor = smp_executor::SmpExecutor::builder().workers(1).max_compensating_threads(1).build()?;
+    /// let (send, receive) = std::sync::mpsc::channel();
+    /// // It waits for the other, on a pool with one worker.
+    /// let waiting = executor.spawn(move || blocking(|| receive.recv()));
+    /// executor.spawn(move || send.send("done")).join()??;
+    /// assert_eq!(waiting.join()??, "done");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn max_compensating_threads(mut self, threads: usize) -> Self {
         self.max_spares = threads;
         self
     }
 
     /// Called on each worker's thread, with the worker's index, before its first task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    ///
+    /// let (tell, told) = channel();
+    /// let executor = smp_executor::SmpExecutor::builder()
+    ///     .workers(1)
+    ///     .on_thread_start(move |index| drop(tell.send(index)))
+    ///     .build()?;
+    /// assert_eq!(told.recv()?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_thread_start(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.settings.hooks.on_thread_start = Some(Arc::new(hook));
         self
     }
 
     /// Called on each worker's thread, with the worker's index, after its last task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    ///
+    /// let (tell, told) = channel();
+    /// let executor = smp_executor::SmpExecutor::builder()
+    ///     .workers(1)
+    ///     .on_thread_stop(move |index| drop(tell.send(index)))
+    ///     .build()?;
+    /// drop(executor);
+    /// assert_eq!(told.recv()?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_thread_stop(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.settings.hooks.on_thread_stop = Some(Arc::new(hook));
         self
     }
 
     /// Called on a worker's thread, with the worker's index, before it goes to sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = smp_executor::SmpExecutor::builder().on_park(|worker| println!("worker {worker}"));
+    /// ```
     pub fn on_park(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.settings.hooks.on_park = Some(Arc::new(hook));
         self
@@ -178,6 +267,12 @@ impl SmpBuilder {
 
     /// Called on a worker's thread, with the worker's index, after it has slept, or found that there is something to do
     /// after all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = smp_executor::SmpExecutor::builder().on_unpark(|worker| println!("worker {worker}"));
+    /// ```
     pub fn on_unpark(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.settings.hooks.on_unpark = Some(Arc::new(hook));
         self
@@ -185,12 +280,24 @@ impl SmpBuilder {
 
     /// Called on a worker's thread before it runs a closure or polls a future; not for a task that a thread runs in place
     /// while it waits for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = smp_executor::SmpExecutor::builder().on_task_start(|task| println!("task {task}"));
+    /// ```
     pub fn on_task_start(mut self, hook: impl Fn(TaskId) + Send + Sync + 'static) -> Self {
         self.settings.hooks.on_task_start = Some(Arc::new(hook));
         self
     }
 
     /// Called on a worker's thread after it has run a closure or polled a future.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = smp_executor::SmpExecutor::builder().on_task_end(|task| println!("task {task}"));
+    /// ```
     pub fn on_task_end(mut self, hook: impl Fn(TaskId) + Send + Sync + 'static) -> Self {
         self.settings.hooks.on_task_end = Some(Arc::new(hook));
         self
@@ -199,6 +306,17 @@ impl SmpBuilder {
     /// Measures how long tasks wait between their spawn and their start, and how long the longest holds a worker
     /// ([`ExecutorMetrics::schedule_delay`](crate::ExecutorMetrics), [`WorkerMetrics::longest_task`](crate::WorkerMetrics)).
     /// It costs about three readings of the clock for each task; off unless asked for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let executor = smp_executor::SmpExecutor::builder().measure_delays(true).build()?;
+    /// executor.spawn(|| 6 * 7).join()?;
+    /// executor.shutdown();
+    /// let delay = executor.metrics().schedule_delay.expect("it was asked for");
+    /// println!("half of the tasks have waited no longer than {:?}", delay.p50);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn measure_delays(mut self, measure: bool) -> Self {
         self.settings.measures_delays = measure;
         self
@@ -206,6 +324,20 @@ impl SmpBuilder {
 
     /// Called with the panic of a task whose handle has been dropped. A panic that the handle takes does not come
     /// here; the hook's own panics are ignored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    ///
+    /// let (tell, told) = channel();
+    /// let executor = smp_executor::SmpExecutor::builder()
+    ///     .on_panic(move |panic| drop(tell.send(panic.to_string())))
+    ///     .build()?;
+    /// drop(executor.spawn(|| panic!("out of tea"))); // nobody asks for its result
+    /// assert!(told.recv()?.contains("out of tea"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_panic(mut self, hook: impl Fn(TaskPanic) + Send + Sync + 'static) -> Self {
         self.settings.hooks.on_panic = Some(Arc::new(hook));
         self
@@ -216,6 +348,14 @@ impl SmpBuilder {
     /// # Errors
     ///
     /// [`BuildError`] says which setting, or which thread, was refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{BuildError, SmpExecutor};
+    ///
+    /// assert!(matches!(SmpExecutor::builder().workers(0).build(), Err(BuildError::NoWorkers)));
+    /// ```
     pub fn build(self) -> Result<SmpExecutor, BuildError> {
         self.build_with(|_, spec| spec.start())
     }

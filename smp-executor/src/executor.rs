@@ -1,18 +1,17 @@
-//! The owner: starts the pool, and ends it.
+//! The owner: starts the pool; `ending` ends it.
+
+mod ending;
 
 use std::fmt;
 use std::future::Future;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
-use executor_common::sync::{Arc, Mutex, now, thread};
+use executor_common::sync::{Arc, Mutex, thread};
 use executor_common::{
-    ExecutorMetrics, JoinHandle, Priority, Role, ShutdownReport, Spawn, SpawnError, TrySpawnError,
-    blocking,
+    ExecutorMetrics, JoinHandle, Priority, Role, Spawn, SpawnError, TrySpawnError, blocking,
 };
 
 use crate::builder::{BuildError, SmpBuilder};
-use crate::context;
 use crate::handle::SmpHandle;
 use crate::shared::Shared;
 
@@ -66,11 +65,31 @@ impl SmpExecutor {
     /// # Errors
     ///
     /// [`BuildError`], if the system does not give the threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// println!("{} workers", executor.workers());
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     pub fn new() -> Result<Self, BuildError> {
         Self::builder().build()
     }
 
     /// A pool to measure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::builder().workers(2).thread_name("compute").build()?;
+    /// assert_eq!(executor.workers(), 2);
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     pub fn builder() -> SmpBuilder {
         SmpBuilder::new()
     }
@@ -80,6 +99,16 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// If the system does not give the threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let answer = SmpExecutor::global().spawn(|| 6 * 7);
+    /// assert_eq!(answer.join()?, 42);
+    /// # Ok::<(), smp_executor::JoinError>(())
+    /// ```
     pub fn global() -> &'static Self {
         static GLOBAL: OnceLock<SmpExecutor> = OnceLock::new();
         GLOBAL.get_or_init(|| match Self::builder().thread_name("smp-global").build() {
@@ -98,11 +127,33 @@ impl SmpExecutor {
     }
 
     /// A cloneable way to spawn that does not keep the executor running.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let handle = executor.handle();
+    /// let square = move |n: u64| handle.spawn(move || n * n);
+    /// assert_eq!(square(7).join()?, 49);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn handle(&self) -> SmpHandle {
         self.handle.clone()
     }
 
     /// How many workers the pool has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::builder().workers(3).build()?;
+    /// assert_eq!(executor.workers(), 3);
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     pub fn workers(&self) -> usize {
         self.handle.workers()
     }
@@ -114,6 +165,21 @@ impl SmpExecutor {
     /// no worker of this pool waits.
     ///
     /// After the shutdown the closure is dropped, and the handle reports cancellation.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let list = vec![1, 2, 3];
+    /// let sum = executor.spawn(move || list.iter().sum::<i32>());
+    /// assert_eq!(sum.join()?, 6);
+    ///
+    /// drop(executor.spawn(|| println!("detached"))); // runs all the same
+    /// executor.shutdown();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -124,6 +190,18 @@ impl SmpExecutor {
     }
 
     /// Queues a future; as [`SmpExecutor::spawn`] otherwise. Whatever wakes it, it runs on a worker of this pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let six = executor.spawn(|| 6);
+    /// let answer = executor.spawn_future(async move { six.await.unwrap() * 7 });
+    /// assert_eq!(answer.join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_future<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -160,6 +238,17 @@ impl SmpExecutor {
 
     /// As [`SmpExecutor::spawn_future`], with a priority, which holds for each of its polls; see
     /// [`SmpExecutor::spawn_with`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{Priority, SmpExecutor};
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let answer = executor.spawn_future_with(Priority::High, async { 42 });
+    /// assert_eq!(answer.join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_future_with<F>(&self, priority: Priority, future: F) -> JoinHandle<F::Output>
     where
@@ -219,6 +308,20 @@ impl SmpExecutor {
     /// # Cancel safety
     ///
     /// Dropping the future before it is ready drops the closure unrun.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::builder().injector_limit(100).build()?;
+    /// let answer = executor.block_on(async {
+    ///     let task = executor.spawn_wait(|| 6 * 7).await.expect("the pool runs");
+    ///     task.await
+    /// });
+    /// assert_eq!(answer?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_wait<F, T>(
         &self,
@@ -259,144 +362,41 @@ impl SmpExecutor {
     ///
     /// The future itself may be neither `Send` nor `'static`. On a worker it is a way to block like others
     /// ([`blocking`](crate::blocking)): between futures, `.await` instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let name = String::from("world"); // borrowed below
+    /// let greeting = executor.block_on(async {
+    ///     let hello = executor.spawn_future(async { "hello" }).await.unwrap();
+    ///     format!("{hello}, {name}")
+    /// });
+    /// assert_eq!(greeting, "hello, world");
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         blocking(|| executor_common::block_on(future))
     }
 
     /// A snapshot of what the pool has done and has to do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// executor.spawn(|| 6 * 7).join()?;
+    /// let metrics = executor.metrics();
+    /// assert_eq!(metrics.workers.len(), executor.workers());
+    /// println!("{:.0} % busy, imbalance {:.2}", 100.0 * metrics.utilisation(), metrics.imbalance());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn metrics(&self) -> ExecutorMetrics {
         self.handle.metrics()
-    }
-
-    /// Runs everything that has been accepted, what that spawns, and futures that wait for something, to its
-    /// end. From now on others are turned away. Called again, it reports an end that is past.
-    ///
-    /// On a worker of this pool it begins the shutdown and returns at once, since it would wait for itself.
-    pub fn shutdown(&self) -> ShutdownReport {
-        self.shut_down(None)
-    }
-
-    /// As [`SmpExecutor::shutdown`] for at most `timeout`. What has not started then is cancelled, futures that
-    /// wait included; closures that still run are reported and left to end by themselves, and a drop does not wait for them.
-    pub fn shutdown_timeout(&self, timeout: Duration) -> ShutdownReport {
-        self.shut_down(now().checked_add(timeout))
-    }
-
-    fn shut_down(&self, deadline: Option<Instant>) -> ShutdownReport {
-        if self.is_inherited() {
-            return ShutdownReport::default();
-        }
-        let shared = self.shared();
-        let begin = Instant::now();
-        let before = self.tally();
-        shared.drain();
-        let mut left_running = None;
-        if !self.is_own_worker() {
-            if !shared.lifecycle.wait(deadline) {
-                shared.stop();
-                left_running = self.wait_for_idle_workers();
-            }
-            self.end_threads(left_running.is_none());
-        }
-        let (still_running, after) = left_running.unwrap_or_else(|| (0, self.tally()));
-        ShutdownReport {
-            ran: after.completed - before.completed,
-            cancelled: after.cancelled - before.cancelled,
-            still_running: still_running as u64,
-            elapsed: begin.elapsed(),
-        }
-    }
-
-    /// Whether this is a forked child's copy, without threads.
-    fn is_inherited(&self) -> bool {
-        self.process != std::process::id()
-    }
-
-    fn is_own_worker(&self) -> bool {
-        context::with_worker_of(self.shared(), |worker| worker.is_some())
-    }
-
-    fn tally(&self) -> Tally {
-        let shared = self.shared();
-        let remotes = || shared.remotes().iter();
-        Tally {
-            completed: remotes()
-                .map(|remote| remote.counters.ended() + remote.tasks.forgotten())
-                .sum(),
-            cancelled: remotes().map(|remote| remote.counters.cancelled.get()).sum::<u64>()
-                + shared.cancelled.get(),
-        }
-    }
-}
-
-/// Sums over all workers, for the difference that a shutdown reports.
-#[derive(PartialEq, Eq)]
-struct Tally {
-    completed: u64,
-    cancelled: u64,
-}
-
-/// How often a stopping pool looks whether the workers that have not left are held by a task, at first.
-const LEAVE_CHECK_INTERVAL: Duration = Duration::from_millis(1);
-
-/// And later, where tasks take their time.
-const MAX_LEAVE_CHECK_INTERVAL: Duration = Duration::from_millis(100);
-
-impl SmpExecutor {
-    /// The pool is stopping: waits until the workers have left that no task holds, and returns how many others
-    /// there are, if any, and what had ended by then. Whoever is between two tasks leaves, or is seen to begin one that it had
-    /// already taken. Nothing is left behind those who stay.
-    fn wait_for_idle_workers(&self) -> Option<(usize, Tally)> {
-        let shared = self.shared();
-        loop {
-            if shared.lifecycle.wait(Some(now() + LEAVE_CHECK_INTERVAL)) {
-                return None;
-            }
-            let emptied = shared.cancel_behind_held();
-            // Nobody ends a task between the two tallies, so that none is counted there and as a running one.
-            let tally = self.tally();
-            let held = emptied.into_iter().filter(|remote| remote.is_held()).count();
-            if shared.lifecycle.alive() <= held && self.tally() == tally {
-                return Some((held, tally));
-            }
-        }
-    }
-
-    /// The pool is stopping: waits until all workers have left.
-    fn wait_for_all_workers(&self) {
-        let mut interval = LEAVE_CHECK_INTERVAL;
-        while !self.shared().lifecycle.wait(Some(now() + interval)) {
-            self.shared().cancel_behind_held();
-            interval = MAX_LEAVE_CHECK_INTERVAL.min(interval * 2);
-        }
-    }
-
-    /// Waits for the workers if they have all left, or else leaves the threads to themselves.
-    fn end_threads(&self, all_have_left: bool) {
-        let core = self.threads.lock().take();
-        for thread in core.into_iter().flatten().chain(self.shared().spares.take_threads()) {
-            if all_have_left {
-                // A worker's panic would be a bug of this crate; it has been printed.
-                let _ = thread.join();
-            }
-        }
-    }
-}
-
-impl Drop for SmpExecutor {
-    fn drop(&mut self) {
-        if self.is_inherited() {
-            // To let go of a thread that this process does not have could mean one that it has started since.
-            return std::mem::forget(self.threads.lock().take());
-        }
-        let shared = self.shared();
-        shared.stop();
-        if self.is_own_worker() {
-            self.end_threads(false);
-        } else if self.threads.lock().is_some() {
-            self.wait_for_all_workers();
-            self.end_threads(true);
-        }
     }
 }
 

@@ -34,6 +34,17 @@ pub struct SmpHandle {
 
 impl SmpHandle {
     /// As [`SmpExecutor::spawn`](crate::SmpExecutor::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let handle = executor.handle();
+    /// assert_eq!(handle.spawn(|| 6 * 7).join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
@@ -45,6 +56,17 @@ impl SmpHandle {
     }
 
     /// As [`SmpExecutor::spawn_with`](crate::SmpExecutor::spawn_with).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{Priority, SmpExecutor};
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let handle = executor.handle();
+    /// assert_eq!(handle.spawn_with(Priority::High, || 42).join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_with<F, T>(&self, priority: Priority, f: F) -> JoinHandle<T>
@@ -57,6 +79,17 @@ impl SmpHandle {
     }
 
     /// As [`SmpExecutor::spawn_future`](crate::SmpExecutor::spawn_future).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let handle = executor.handle();
+    /// assert_eq!(handle.spawn_future(async { 42 }).join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_future<F>(&self, future: F) -> JoinHandle<F::Output>
@@ -68,6 +101,17 @@ impl SmpHandle {
     }
 
     /// As [`SmpExecutor::spawn_future_with`](crate::SmpExecutor::spawn_future_with).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{Priority, SmpExecutor};
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let handle = executor.handle();
+    /// assert_eq!(handle.spawn_future_with(Priority::Low, async { 42 }).join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_future_with<F>(&self, priority: Priority, future: F) -> JoinHandle<F::Output>
@@ -84,6 +128,20 @@ impl SmpHandle {
     /// # Errors
     ///
     /// As there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let handle = executor.handle();
+    /// executor.shutdown();
+    /// let refused = handle.try_spawn(|| 42).unwrap_err();
+    /// assert!(refused.is_closed());
+    /// assert_eq!(refused.into_inner()(), 42); // the closure is back
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn try_spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
     where
@@ -100,6 +158,18 @@ impl SmpHandle {
     /// # Errors
     ///
     /// As there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let handle = executor.handle();
+    /// let task = executor.block_on(handle.spawn_wait(|| 42))?;
+    /// assert_eq!(task.join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_wait<F, T>(
         &self,
@@ -119,6 +189,17 @@ impl SmpHandle {
     }
 
     /// As [`SmpExecutor::spawn_on`](crate::SmpExecutor::spawn_on).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{SmpExecutor, current_worker};
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let handle = executor.handle();
+    /// assert_eq!(handle.spawn_on(0, current_worker).join()?, Some(0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_on<F, T>(&self, worker: usize, f: F) -> JoinHandle<T>
     where
@@ -130,11 +211,33 @@ impl SmpHandle {
     }
 
     /// As [`SmpExecutor::metrics`](crate::SmpExecutor::metrics).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let handle = executor.handle();
+    /// assert_eq!(handle.metrics().workers.len(), executor.workers());
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     pub fn metrics(&self) -> ExecutorMetrics {
         self.shared.metrics()
     }
 
     /// How many workers the pool has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let handle = executor.handle();
+    /// assert_eq!(handle.workers(), executor.workers());
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     pub fn workers(&self) -> usize {
         self.shared.core_workers
     }

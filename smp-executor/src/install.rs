@@ -80,6 +80,18 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`join`](crate::join()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let list = [3, 1, 2];
+    /// let (min, max) = executor.join(|| list.iter().min(), || list.iter().max());
+    /// assert_eq!((min, max), (Some(&1), Some(&3)));
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
     where
@@ -97,6 +109,18 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`for_each`](crate::for_each()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let mut list = vec![1, 2, 3];
+    /// executor.for_each(&mut list, |n| *n *= 10);
+    /// assert_eq!(list, [10, 20, 30]);
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn for_each<I, F>(&self, items: I, f: F)
     where
@@ -111,6 +135,17 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`map_reduce`](crate::map_reduce()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let squares = executor.map_reduce(0..4_u64, || 0, |n| n * n, |a, b| a + b);
+    /// assert_eq!(squares, 14);
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn map_reduce<I, R, N, M, C>(&self, items: I, identity: N, map: M, reduce: C) -> R
     where
@@ -129,6 +164,18 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`sort`](crate::sort()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let mut list = [3, 1, 2];
+    /// executor.sort(&mut list);
+    /// assert_eq!(list, [1, 2, 3]);
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn sort<T: Ord + Send>(&self, list: &mut [T]) {
         self.sort_by(list, T::cmp);
@@ -139,6 +186,18 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`sort`](crate::sort()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let mut list = [3.0, 1.0, 2.0];
+    /// executor.sort_by(&mut list, |a, b| f64::total_cmp(b, a));
+    /// assert_eq!(list, [3.0, 2.0, 1.0]);
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn sort_by<T, F>(&self, list: &mut [T], compare: F)
     where
@@ -153,6 +212,18 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`sort`](crate::sort()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let mut words = ["three", "a", "to"];
+    /// executor.sort_by_key(&mut words, |word| word.len());
+    /// assert_eq!(words, ["a", "to", "three"]);
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn sort_by_key<T, K, F>(&self, list: &mut [T], key: F)
     where
@@ -168,6 +239,22 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`scope`](crate::scope()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::SmpExecutor;
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let mut halves = [1, 2, 3, 4];
+    /// let (left, right) = halves.split_at_mut(2);
+    /// executor.scope(|s| {
+    ///     s.spawn(|_| left.fill(0));
+    ///     s.spawn(|_| right.fill(9));
+    /// });
+    /// assert_eq!(halves, [0, 0, 9, 9]);
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     pub fn scope<'scope, F, R>(&self, f: F) -> R
     where
         F: FnOnce(&Scope<'scope>) -> R,

@@ -43,6 +43,8 @@
 //! [`SmpExecutor::shutdown`] runs what has been accepted; dropping the executor cancels what has not started.
 //! Both wait for what runs, except on a worker of the pool itself.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod admission;
 mod assemble;
 mod broadcast;

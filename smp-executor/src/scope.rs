@@ -142,6 +142,20 @@ impl SmpExecutor {
     /// # Panics
     ///
     /// As [`scope`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{CancellationToken, SmpExecutor};
+    ///
+    /// let executor = SmpExecutor::new()?;
+    /// let request = CancellationToken::new();
+    /// request.cancel();
+    /// executor.scope_with_token(&request, |s| {
+    ///     s.spawn(|_| unreachable!("the request is gone"));
+    /// });
+    /// # Ok::<(), smp_executor::BuildError>(())
+    /// ```
     pub fn scope_with_token<'scope, F, R>(&self, parent: &CancellationToken, f: F) -> R
     where
         F: FnOnce(&Scope<'scope>) -> R,
@@ -222,6 +236,24 @@ where
 impl<'scope> Scope<'scope> {
     /// Spawns a task that may borrow whatever outlives the scope, and may spawn into the scope itself. In a cancelled
     /// scope the closure is dropped at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let list = [1, 2, 3, 4];
+    /// let sum = std::sync::atomic::AtomicU32::new(0);
+    /// smp_executor::scope(|s| {
+    ///     for part in list.chunks(2) {
+    ///         let sum = &sum;
+    ///         s.spawn(move |s| {
+    ///             for n in part {
+    ///                 s.spawn(move |_| drop(sum.fetch_add(*n, std::sync::atomic::Ordering::Relaxed)));
+    ///             }
+    ///         });
+    ///     }
+    /// });
+    /// assert_eq!(sum.into_inner(), 10);
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn<F>(&self, f: F)
     where
@@ -252,12 +284,40 @@ impl<'scope> Scope<'scope> {
     }
 
     /// Cancels the scope: tasks that have not begun are dropped unrun.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// smp_executor::scope(|s| {
+    ///     s.cancel();
+    ///     s.spawn(|_| unreachable!("it is dropped at once"));
+    /// });
+    /// ```
     pub fn cancel(&self) {
         self.token().cancel();
     }
 
     /// Asks that the first panic, of a task or of the closure that [`scope`] was called with, cancels the scope.
     /// Panics that came before do not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    ///
+    /// let result = catch_unwind(AssertUnwindSafe(|| {
+    ///     smp_executor::scope(|s| {
+    ///         s.cancel_on_panic();
+    ///         s.spawn(|s| {
+    ///             while !s.is_cancelled() {
+    ///                 // Goes on until somebody panics.
+    ///             }
+    ///         });
+    ///         s.spawn(|_| panic!("out of tea"));
+    ///     })
+    /// }));
+    /// assert!(result.is_err());
+    /// ```
     pub fn cancel_on_panic(&self) {
         // Ordering: Relaxed. Who spawns a task after this call hands it over with the task, and for those that
         // run already there is no before and after.
@@ -265,12 +325,33 @@ impl<'scope> Scope<'scope> {
     }
 
     /// Whether the scope has been cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// smp_executor::scope(|s| {
+    ///     assert!(!s.is_cancelled());
+    ///     s.cancel();
+    ///     assert!(s.is_cancelled());
+    /// });
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.token.get().is_some_and(CancellationToken::is_cancelled)
     }
 
     /// The scope's token: cancelled with the scope, and the scope with it. Futures and other scopes that are to end with
     /// this one can have it, or a child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let token = smp_executor::scope(|s| {
+    ///     let token = s.token();
+    ///     s.cancel();
+    ///     token
+    /// });
+    /// assert!(token.is_cancelled());
+    /// ```
     pub fn token(&self) -> CancellationToken {
         self.token.get_or_init(CancellationToken::new).clone()
     }

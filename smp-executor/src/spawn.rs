@@ -42,6 +42,14 @@ where
 }
 
 /// As [`spawn`], for a future.
+///
+/// # Examples
+///
+/// ```
+/// let greeting = smp_executor::spawn_future(async { "hello" });
+/// assert_eq!(greeting.join()?, "hello");
+/// # Ok::<(), smp_executor::JoinError>(())
+/// ```
 #[inline]
 #[cfg_attr(feature = "tracing", track_caller)]
 pub fn spawn_future<F>(future: F) -> JoinHandle<F::Output>

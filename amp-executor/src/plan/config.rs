@@ -48,6 +48,15 @@ impl RoleConfig {
     pub const DEFAULT_SPIN_WINDOW: Duration = Duration::from_micros(200);
 
     /// A role without cores, which it needs before it can be used.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io")).cores([0]);
+    /// assert_eq!(config.to_string(), "io=0");
+    /// ```
     pub fn new(role: Role) -> Self {
         Self {
             role,
@@ -62,18 +71,45 @@ impl RoleConfig {
     }
 
     /// Adds cores, by the kernel's CPU numbers. A core that is named twice counts once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io")).cores([0, 2, 3]);
+    /// assert_eq!(config.to_string(), "io=0,2,3");
+    /// ```
     pub fn cores(mut self, cores: impl IntoIterator<Item = usize>) -> Self {
         self.cores.extend(cores);
         self
     }
 
     /// How many tasks may wait in the role's channel.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io")).cores([0]).capacity(64);
+    /// assert_eq!(config.to_string(), "io=0 capacity=64");
+    /// ```
     pub fn capacity(mut self, tasks: usize) -> Self {
         self.capacity = tasks;
         self
     }
 
     /// What the role's workers do while they have nothing to do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{IdlePolicy, Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io")).cores([0]).idle(IdlePolicy::Park);
+    /// assert_eq!(config.to_string(), "io=0 idle=park");
+    /// ```
     pub fn idle(mut self, policy: IdlePolicy) -> Self {
         self.idle = policy;
         self
@@ -81,12 +117,30 @@ impl RoleConfig {
 
     /// The role accepts other shared roles on its cores. Where a core is in fact shared, its workers park
     /// instead of spinning or backing off.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io")).cores([0]).shared();
+    /// assert_eq!(config.to_string(), "io=0 shared");
+    /// ```
     pub fn shared(mut self) -> Self {
         self.shared = true;
         self
     }
 
     /// How the kernel is to schedule the role's workers. [`SchedClass::Fifo`] with [`IdlePolicy::Spin`] is refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig, SchedClass};
+    ///
+    /// let config = RoleConfig::new(Role::new("io")).cores([0]).sched(SchedClass::Fifo(50));
+    /// assert_eq!(config.to_string(), "io=0 sched=fifo:50");
+    /// ```
     pub fn sched(mut self, class: SchedClass) -> Self {
         self.sched = class;
         self
@@ -94,6 +148,17 @@ impl RoleConfig {
 
     /// How long before a timed task is due its worker stops sleeping and spins, at most
     /// [`MAX_SPIN_WINDOW`](crate::MAX_SPIN_WINDOW). Zero where roles share a core.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let window = Duration::from_micros(50);
+    /// let config = RoleConfig::new(Role::new("io")).cores([0]).spin_window(window);
+    /// assert_eq!(config.to_string(), "io=0 spin-window=50us");
+    /// ```
     pub fn spin_window(mut self, window: Duration) -> Self {
         self.spin_window = window;
         self
@@ -106,47 +171,128 @@ impl RoleConfig {
     ///
     /// May be called for several roles, which are asked in this order. Lending goes one way: roles that lend in a circle make
     /// no plan.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io")).cores([0]).lend_to(Role::new("db"));
+    /// assert_eq!(config.to_string(), "io=0 lend=db");
+    /// ```
     pub fn lend_to(mut self, role: Role) -> Self {
         self.lends_to.push(role);
         self
     }
 
     /// Whose declaration this is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io"));
+    /// assert_eq!(config.role(), Role::new("io"));
+    /// ```
     pub fn role(&self) -> Role {
         self.role
     }
 
     /// The cores.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io")).cores([2, 0]);
+    /// assert_eq!(config.core_set().to_string(), "0,2");
+    /// ```
     pub fn core_set(&self) -> &CpuSet {
         &self.cores
     }
 
     /// How many tasks may wait in the role's channel.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io"));
+    /// assert_eq!(config.channel_capacity(), RoleConfig::DEFAULT_CAPACITY);
+    /// ```
     pub fn channel_capacity(&self) -> usize {
         self.capacity
     }
 
     /// What the role's workers are to do while they have nothing to do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{IdlePolicy, Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io"));
+    /// assert_eq!(config.idle_policy(), IdlePolicy::Backoff);
+    /// ```
     pub fn idle_policy(&self) -> IdlePolicy {
         self.idle
     }
 
     /// Whether the role accepts other shared roles on its cores.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io")).shared();
+    /// assert_eq!(config.is_shared(), true);
+    /// ```
     pub fn is_shared(&self) -> bool {
         self.shared
     }
 
     /// How the kernel is to schedule the role's workers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig, SchedClass};
+    ///
+    /// let config = RoleConfig::new(Role::new("io"));
+    /// assert_eq!(config.sched_class(), SchedClass::Normal);
+    /// ```
     pub fn sched_class(&self) -> SchedClass {
         self.sched
     }
 
     /// How long before a timed task is due its worker stops sleeping.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io"));
+    /// assert_eq!(config.timed_spin_window(), RoleConfig::DEFAULT_SPIN_WINDOW);
+    /// ```
     pub fn timed_spin_window(&self) -> Duration {
         self.spin_window
     }
 
     /// The roles that the role's idle workers help.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let config = RoleConfig::new(Role::new("io")).lend_to(Role::new("db"));
+    /// assert_eq!(config.lends_to(), [Role::new("db")]);
+    /// ```
     pub fn lends_to(&self) -> &[Role] {
         &self.lends_to
     }

@@ -125,21 +125,63 @@ impl RolePlan {
 
 impl Suggestion {
     /// The plan.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RolePlan, RoleRequest};
+    ///
+    /// let suggestion = RolePlan::suggest([RoleRequest::new(Role::new("io"))])?;
+    /// assert_eq!(suggestion.plan().roles().count(), 1);
+    /// # Ok::<(), amp_executor::SuggestError>(())
+    /// ```
     pub fn plan(&self) -> &RolePlan {
         &self.plan
     }
 
     /// The plan, for a builder.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RolePlan, RoleRequest};
+    ///
+    /// let suggestion = RolePlan::suggest([RoleRequest::new(Role::new("io"))])?;
+    /// let builder = amp_executor::AmpExecutor::builder().plan(suggestion.into_plan());
+    /// # Ok::<(), amp_executor::SuggestError>(())
+    /// ```
     pub fn into_plan(self) -> RolePlan {
         self.plan
     }
 
     /// What was found and why it was decided so; one line each.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RolePlan, RoleRequest};
+    ///
+    /// let suggestion = RolePlan::suggest([RoleRequest::new(Role::new("io"))])?;
+    /// for reason in suggestion.reasons() {
+    ///     println!("{reason}");
+    /// }
+    /// # Ok::<(), amp_executor::SuggestError>(())
+    /// ```
     pub fn reasons(&self) -> &[String] {
         &self.reasons
     }
 
     /// There are fewer CPUs than workers, so that roles share CPUs and wait for each other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RolePlan, RoleRequest};
+    ///
+    /// let suggestion = RolePlan::suggest([RoleRequest::new(Role::new("io"))])?;
+    /// assert!(!suggestion.is_oversubscribed()); // one role fits anywhere
+    /// # Ok::<(), amp_executor::SuggestError>(())
+    /// ```
     pub fn is_oversubscribed(&self) -> bool {
         self.oversubscribed
     }

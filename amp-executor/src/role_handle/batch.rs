@@ -19,6 +19,22 @@ pub struct Batch<F, T> {
 
 impl<F, T> Batch<F, T> {
     /// Whether all were admitted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let batch = io.try_spawn_batch([|| 1, || 2]);
+    /// if !batch.is_complete() {
+    ///     println!("no room for {} of them", batch.refused.len());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_complete(&self) -> bool {
         self.refused.is_empty()
     }
@@ -92,6 +108,21 @@ impl RoleHandle {
     /// # Errors
     ///
     /// As [`RoleHandle::spawn`]. The closures that were not admitted by then have been dropped; those that were run, detached.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let handles = io.spawn_batch((1..=3).map(|n| move || n * n))?;
+    /// let squares: Result<Vec<i32>, _> = handles.into_iter().map(|task| task.join()).collect();
+    /// assert_eq!(squares?, [1, 4, 9]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_batch<F, T>(
         &self,

@@ -108,6 +108,20 @@ impl RoleHandle {
     ///
     /// [`CallError`]. On a worker of this executor it is [`SpawnError::WouldDeadlock`] if all workers that could bring the
     /// answer wait for one another; the closure is cancelled then unless it runs already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let answer = io.call_blocking(|| 6 * 7)?;
+    /// assert_eq!(answer, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn call_blocking<F, T>(&self, f: F) -> Result<T, CallError>
     where

@@ -97,6 +97,30 @@ impl RoleHandle {
     /// # Panics
     ///
     /// If `period` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use std::time::{Duration, Instant};
+    /// use amp_executor::MissedPeriods;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let (tick, ticks) = channel();
+    /// let first = Instant::now() + Duration::from_millis(1);
+    /// let ticking = io
+    ///     .spawn_every_from(first, Duration::from_millis(1), MissedPeriods::CatchUp, move || {
+    ///         let _ = tick.send(Instant::now());
+    ///     })?;
+    /// assert!(ticks.iter().take(3).all(|tick| tick >= first));
+    /// ticking.stop();
+    /// ticking.join()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn_every_from<F>(
         &self,

@@ -28,6 +28,22 @@ impl PeriodicHandle {
     }
 
     /// Ends the task: it begins no other run, and its closure is dropped on its worker as soon as that has time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
+    /// ticking.stop();
+    /// ticking.join()?; // its closure has been dropped
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stop(&self) {
         self.periodic.stop();
         self.role.workers[self.worker].timers.hurry(&self.periodic);
@@ -39,36 +55,143 @@ impl PeriodicHandle {
     /// # Errors
     ///
     /// The closure panicked, or the task was aborted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
+    /// ticking.stop();
+    /// ticking.join()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join(self) -> Result<(), JoinError> {
         self.task.join()
     }
 
     /// Whether the task has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
+    /// assert!(!ticking.is_finished());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.task.is_finished()
     }
 
     /// Cancels the task when it is due next; [`PeriodicHandle::join`] says so then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
+    /// ticking.abort_handle().abort();
+    /// assert!(ticking.join().unwrap_err().is_cancelled());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn abort_handle(&self) -> AbortHandle {
         self.task.abort_handle()
     }
 
     /// The task's id.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
+    /// println!("task {}", ticking.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn id(&self) -> TaskId {
         self.task.id()
     }
 
     /// How often it has run, the present run included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
+    /// println!("{} runs so far", ticking.runs());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn runs(&self) -> u64 {
         self.periodic.runs()
     }
 
     /// How many periods passed without a run, because the worker was held by another task or by the run before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
+    /// println!("{} periods without a run", ticking.missed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn missed(&self) -> u64 {
         self.periodic.missed()
     }
 
     /// How late its runs began, measured from the instants at which they were due.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let io = amp.role(IO)?;
+    /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
+    /// println!("99 % began no later than {:?} after they were due", ticking.lateness().p99);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn lateness(&self) -> DelayMetrics {
         self.periodic.lateness().snapshot()
     }

@@ -4,6 +4,15 @@ use std::path::{Path, PathBuf};
 
 /// How many CPUs' worth of time this process's control groups grant: the least along the whole hierarchy,
 /// in version 2 as in version 1. `None` where there is no limit, or no control groups.
+///
+/// # Examples
+///
+/// ```
+/// match executor_common::cpu::cpu_quota() {
+///     Some(cpus) => println!("the time of {cpus} CPUs"),
+///     None => println!("no limit"),
+/// }
+/// ```
 pub fn cpu_quota() -> Option<f64> {
     let membership = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     cpu_quota_in(&membership, Path::new("/sys/fs/cgroup"))

@@ -24,31 +24,84 @@ impl CpuSet {
     pub const MAX_CPU: usize = 8191;
 
     /// The empty set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::CpuSet;
+    ///
+    /// assert!(CpuSet::new().is_empty());
+    /// ```
     pub const fn new() -> Self {
         Self(BTreeSet::new())
     }
 
     /// Whether `cpu` is in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::CpuSet;
+    ///
+    /// let cpus: CpuSet = [0, 2].into_iter().collect();
+    /// assert!(cpus.contains(2) && !cpus.contains(1));
+    /// ```
     pub fn contains(&self, cpu: usize) -> bool {
         self.0.contains(&cpu)
     }
 
     /// Puts `cpu` in. False if it was in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::CpuSet;
+    ///
+    /// let mut cpus = CpuSet::new();
+    /// assert!(cpus.insert(3));
+    /// assert!(!cpus.insert(3));
+    /// ```
     pub fn insert(&mut self, cpu: usize) -> bool {
         self.0.insert(cpu)
     }
 
     /// The CPUs in ascending order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::CpuSet;
+    ///
+    /// let cpus: CpuSet = [2, 0].into_iter().collect();
+    /// assert_eq!(cpus.iter().collect::<Vec<_>>(), [0, 2]);
+    /// ```
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = usize> + '_ {
         self.0.iter().copied()
     }
 
     /// How many are in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::CpuSet;
+    ///
+    /// let cpus: CpuSet = [2, 0, 2].into_iter().collect();
+    /// assert_eq!(cpus.len(), 2);
+    /// ```
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether none is in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::CpuSet;
+    ///
+    /// assert!(CpuSet::new().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -105,6 +105,14 @@ enum Of {
 impl Topology {
     /// The machine that this process runs on, as Linux describes it. What the system does not tell is assumed, and
     /// [`Topology::notes`] says so: elsewhere, each CPU is a core of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// println!("{}", Topology::of_this_machine()); // 2 CPUs in 2 cores, 1 package, ..
+    /// ```
     pub fn of_this_machine() -> Self {
         let described = if cfg!(target_os = "linux") {
             Self::from_sysfs(Path::new("/sys/devices/system")).map_err(|error| error.to_string())
@@ -132,6 +140,15 @@ impl Topology {
     }
 
     /// A machine that is not here, for tests. Unless told otherwise, it has one CPU.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let laptop = Topology::builder().cores_per_package(4).threads_per_core(2).build();
+    /// assert_eq!(laptop.cpus().len(), 8);
+    /// ```
     pub fn builder() -> TopologyBuilder {
         TopologyBuilder::default()
     }
@@ -163,22 +180,60 @@ impl Topology {
     }
 
     /// The CPUs, ascending by number, those that are offline too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let machine = Topology::builder().cores_per_package(4).build();
+    /// assert_eq!(machine.cpus().len(), 4);
+    /// ```
     pub fn cpus(&self) -> &[LogicalCpu] {
         &self.cpus
     }
 
     /// The CPU of this number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let machine = Topology::builder().cores_per_package(4).build();
+    /// assert_eq!(machine.cpu(3).unwrap().id, 3);
+    /// assert!(machine.cpu(4).is_none());
+    /// ```
     pub fn cpu(&self, id: usize) -> Option<&LogicalCpu> {
         let index = self.cpus.binary_search_by_key(&id, |cpu| cpu.id).ok()?;
         Some(&self.cpus[index])
     }
 
     /// The CPUs that the kernel uses.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let machine = Topology::builder().cores_per_package(4).offline([2]).build();
+    /// assert_eq!(machine.online().to_string(), "0,1,3");
+    /// ```
     pub fn online(&self) -> CpuSet {
         self.cpus.iter().filter(|cpu| cpu.online).map(|cpu| cpu.id).collect()
     }
 
     /// What the system does not tell, and what is assumed instead; one sentence each.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// for note in Topology::of_this_machine().notes() {
+    ///     println!("{note}");
+    /// }
+    /// ```
     pub fn notes(&self) -> &[String] {
         &self.notes
     }

@@ -147,28 +147,74 @@ pub struct RoleMetrics {
 impl ExecutorMetrics {
     /// The busiest worker's busy time divided by the mean: 1 is balanced, the number of workers is the worst.
     /// 1 where nobody was busy.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::ExecutorMetrics;
+    ///
+    /// let metrics = ExecutorMetrics::default(); // an executor's own: `executor.metrics()`
+    /// assert_eq!(metrics.imbalance(), 1.0);
+    /// ```
     pub fn imbalance(&self) -> f64 {
         imbalance(self.workers.iter().map(|worker| worker.busy))
     }
 
     /// Busy time of all workers divided by uptime and number of workers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::ExecutorMetrics;
+    ///
+    /// let metrics = ExecutorMetrics::default(); // an executor's own: `executor.metrics()`
+    /// println!("{:.0} % busy", 100.0 * metrics.utilisation());
+    /// ```
     pub fn utilisation(&self) -> f64 {
         let busy = self.workers.iter().map(|worker| worker.busy).sum();
         utilisation(busy, self.uptime, self.workers.len())
     }
 
     /// Closures run and futures polled, by all workers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::ExecutorMetrics;
+    ///
+    /// let metrics = ExecutorMetrics::default(); // an executor's own: `executor.metrics()`
+    /// assert_eq!(metrics.tasks_run(), 0);
+    /// ```
     pub fn tasks_run(&self) -> u64 {
         self.workers.iter().map(|worker| worker.tasks_run).sum()
     }
 
     /// The entry of `role`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::ExecutorMetrics;
+    ///
+    /// let metrics = ExecutorMetrics::default(); // an executor's own: `executor.metrics()`
+    /// let role = executor_common::Role::new("io");
+    /// assert!(metrics.role(role).is_none());
+    /// ```
     pub fn role(&self, role: Role) -> Option<&RoleMetrics> {
         self.roles.iter().find(|entry| entry.role == Some(role))
     }
 }
 
 /// Maximum divided by mean; 1 where all are zero.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let ms = Duration::from_millis;
+/// assert_eq!(executor_common::imbalance([ms(30), ms(10)].into_iter()), 1.5);
+/// ```
 pub fn imbalance(busy: impl Iterator<Item = Duration>) -> f64 {
     // No sum of floating-point numbers is too large for one, and the mean of equal ones may be a little off.
     let (mut max, mut sum, mut count) = (0.0_f64, 0.0, 0_u32);
@@ -181,6 +227,15 @@ pub fn imbalance(busy: impl Iterator<Item = Duration>) -> f64 {
 }
 
 /// Busy time divided by the time that was there; 0 where there was none.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let ms = Duration::from_millis;
+/// assert_eq!(executor_common::utilisation(ms(10), ms(20), 2), 0.25);
+/// ```
 pub fn utilisation(busy: Duration, uptime: Duration, workers: usize) -> f64 {
     let there = uptime.as_secs_f64() * workers as f64;
     if there > 0.0 { busy.as_secs_f64() / there } else { 0.0 }

@@ -44,16 +44,46 @@ impl AbortHandle {
     }
 
     /// Asks for cancellation. Does nothing to a task that is done.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, closure_task};
+    /// # let (waits_in_a_queue, handle) = closure_task(DomainId::unique(), || 42);
+    /// let abort = handle.abort_handle();
+    /// abort.abort();
+    /// drop(waits_in_a_queue.run());
+    /// assert!(handle.join().unwrap_err().is_cancelled());
+    /// ```
     pub fn abort(&self) {
         self.task.abort();
     }
 
     /// Whether the task is done, cancelled included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, closure_task};
+    /// # let (waits_in_a_queue, handle) = closure_task(DomainId::unique(), || 42);
+    /// let abort = handle.abort_handle();
+    /// drop(waits_in_a_queue.run());
+    /// assert!(abort.is_finished());
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.task.header().state.load().is_complete()
     }
 
     /// The task's id.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, closure_task};
+    /// # let (waits_in_a_queue, handle) = closure_task(DomainId::unique(), || 42);
+    /// assert_eq!(handle.abort_handle().id(), handle.id());
+    /// # drop(waits_in_a_queue.run());
+    /// ```
     pub fn id(&self) -> TaskId {
         self.task.header().id
     }

@@ -76,16 +76,50 @@ impl JoinError {
     }
 
     /// True if the task panicked, while it ran or in a destructor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let error = spawn(|| panic!("out of tea")).join().unwrap_err();
+    /// assert!(error.is_panic());
+    /// assert!(error.to_string().contains("out of tea"));
+    /// ```
     pub fn is_panic(&self) -> bool {
         matches!(self.kind, Kind::Panic { .. })
     }
 
     /// True if the task was aborted, or its executor ended first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, closure_task};
+    /// # let (waits_in_a_queue, handle) = closure_task(DomainId::unique(), || 42);
+    /// drop(waits_in_a_queue); // as an executor does that ends
+    /// assert!(handle.join().unwrap_err().is_cancelled());
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         matches!(self.kind, Kind::Cancelled)
     }
 
     /// True if the task was not started before its time to live had passed. It never ran.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use executor_common::{DomainId, expiring_closure_task};
+    ///
+    /// let (task, handle) = expiring_closure_task(DomainId::unique(), Instant::now(), || 42);
+    /// drop(task.run());
+    /// assert!(handle.join().unwrap_err().is_expired());
+    /// ```
     pub fn is_expired(&self) -> bool {
         matches!(self.kind, Kind::Expired)
     }
@@ -100,6 +134,20 @@ impl JoinError {
     /// # Panics
     ///
     /// If the error is not a panic; [`JoinError::try_into_panic`] asks first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let error = spawn(|| panic!("out of tea")).join().unwrap_err();
+    /// let payload = error.into_panic(); // for `std::panic::resume_unwind`, say
+    /// assert_eq!(payload.downcast_ref(), Some(&"out of tea"));
+    /// ```
     #[track_caller]
     pub fn into_panic(self) -> Box<dyn Any + Send> {
         match self.try_into_panic() {
@@ -113,6 +161,16 @@ impl JoinError {
     /// # Errors
     ///
     /// The error itself, if it is not a panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, closure_task};
+    /// # let (waits_in_a_queue, handle) = closure_task(DomainId::unique(), || 42);
+    /// drop(waits_in_a_queue);
+    /// let error = handle.join().unwrap_err().try_into_panic().unwrap_err();
+    /// assert!(error.is_cancelled());
+    /// ```
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
         match self.kind {
             Kind::Panic { payload, .. } => Ok(payload.0),
@@ -121,6 +179,16 @@ impl JoinError {
     }
 
     /// The task that has no output.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, closure_task};
+    /// # let (waits_in_a_queue, handle) = closure_task(DomainId::unique(), || 42);
+    /// let id = handle.id();
+    /// drop(waits_in_a_queue);
+    /// assert_eq!(handle.join().unwrap_err().task_id(), id);
+    /// ```
     pub fn task_id(&self) -> TaskId {
         self.id
     }

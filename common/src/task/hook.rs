@@ -67,16 +67,50 @@ impl TaskPanic {
     }
 
     /// The task that panicked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::TaskPanic;
+    ///
+    /// let on_panic = |panic: TaskPanic| {
+    ///     println!("task {} has panicked", panic.task_id());
+    /// };
+    /// # let _: &dyn Fn(TaskPanic) = &on_panic;
+    /// ```
     pub fn task_id(&self) -> TaskId {
         self.task
     }
 
     /// What the panic said, where it said something in text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::TaskPanic;
+    ///
+    /// let on_panic = |panic: TaskPanic| {
+    ///     println!("it said {:?}", panic.message());
+    /// };
+    /// # let _: &dyn Fn(TaskPanic) = &on_panic;
+    /// ```
     pub fn message(&self) -> &str {
         payload_text(&*self.payload)
     }
 
     /// The payload, for `std::panic::resume_unwind` elsewhere.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::TaskPanic;
+    ///
+    /// let on_panic = |panic: TaskPanic| {
+    ///     let payload = panic.into_payload(); // of `panic!("text")`: a `&str`
+    ///     assert!(payload.is::<&str>());
+    /// };
+    /// # let _: &dyn Fn(TaskPanic) = &on_panic;
+    /// ```
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.payload
     }

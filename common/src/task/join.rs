@@ -88,6 +88,20 @@ impl<T> JoinHandle<T> {
     /// # Errors
     ///
     /// The task panicked, was cancelled, has expired, or is the one that the calling thread runs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// assert_eq!(spawn(|| 6 * 7).join()?, 42);
+    /// assert!(spawn(|| panic!("out of tea")).join().unwrap_err().is_panic());
+    /// # Ok::<(), executor_common::JoinError>(())
+    /// ```
     pub fn join(self) -> Result<T, JoinError> {
         let mut this = match self.run_closure_in_place() {
             Ok(result) => return result,
@@ -107,6 +121,24 @@ impl<T> JoinHandle<T> {
     /// # Errors
     ///
     /// The outer error is the handle itself: the task is not done yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let (release, wait) = std::sync::mpsc::channel::<()>();
+    /// let slow = spawn(move || wait.recv().is_err());
+    /// let slow = slow.join_timeout(Duration::from_millis(1)).unwrap_err(); // not yet
+    /// drop(release);
+    /// assert!(slow.join()?);
+    /// # Ok::<(), executor_common::JoinError>(())
+    /// ```
     pub fn join_timeout(mut self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
         self.run_in_place();
         let Some(deadline) = now().checked_add(timeout) else { return Ok(self.join()) };
@@ -120,22 +152,67 @@ impl<T> JoinHandle<T> {
     }
 
     /// Asks for cancellation; see [`AbortHandle`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, closure_task};
+    /// # let (waits_in_a_queue, handle) = closure_task(DomainId::unique(), || 42);
+    /// handle.abort();
+    /// drop(waits_in_a_queue.run()); // its turn comes, and it is dropped unrun
+    /// assert!(handle.join().unwrap_err().is_cancelled());
+    /// ```
     pub fn abort(&self) {
         self.task.abort();
     }
 
     /// A handle for cancellation that lives independently of this one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, closure_task};
+    /// # let (waits_in_a_queue, handle) = closure_task(DomainId::unique(), || 42);
+    /// let abort = handle.abort_handle(); // for who may end the task, but does not get its output
+    /// abort.abort();
+    /// # drop(waits_in_a_queue.run());
+    /// assert!(handle.join().unwrap_err().is_cancelled());
+    /// ```
     pub fn abort_handle(&self) -> AbortHandle {
         self.task.header().state.add_reference();
         AbortHandle::new(self.task)
     }
 
     /// Whether the task is done, cancelled included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, closure_task};
+    /// # let (waits_in_a_queue, handle) = closure_task(DomainId::unique(), || 42);
+    /// assert!(!handle.is_finished());
+    /// drop(waits_in_a_queue.run());
+    /// assert!(handle.is_finished());
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.task.header().state.load().is_complete()
     }
 
     /// The task's id.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{DomainId, JoinHandle, closure_task};
+    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
+    /// #     std::thread::spawn(|| runnable.run());
+    /// #     handle
+    /// # }
+    /// let task = spawn(|| panic!("out of tea"));
+    /// let id = task.id();
+    /// assert_eq!(task.join().unwrap_err().task_id(), id);
+    /// ```
     pub fn id(&self) -> TaskId {
         self.task.header().id
     }

@@ -16,6 +16,13 @@ pub struct Machine {
 impl Machine {
     /// This machine, and what this process may use of it. Where the system does not tell which CPUs those are, all that are
     /// online.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let machine = amp_executor::Machine::of_this_process();
+    /// println!("{}; this process may use {}", machine.topology, machine.allowed);
+    /// ```
     pub fn of_this_process() -> Self {
         let whole = Self::whole(Topology::of_this_machine());
         let allowed = SystemCpus.allowed().unwrap_or(whole.allowed);
@@ -23,6 +30,16 @@ impl Machine {
     }
 
     /// All of a machine's CPUs that are online, without a quota.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::Machine;
+    /// use amp_executor::cpu::Topology;
+    ///
+    /// let machine = Machine::whole(Topology::builder().cores_per_package(8).build());
+    /// assert_eq!(machine.allowed.to_string(), "0-7");
+    /// ```
     pub fn whole(topology: Topology) -> Self {
         Self { allowed: topology.online(), topology, quota: None }
     }

@@ -59,54 +59,135 @@ impl Default for TopologyBuilder {
 
 impl TopologyBuilder {
     /// How many packages, each a NUMA node. At least one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let machine = Topology::builder().packages(2).cores_per_package(4).build();
+    /// assert_eq!(machine.cpus().len(), 8);
+    /// ```
     pub fn packages(mut self, packages: usize) -> Self {
         self.packages = packages.max(1);
         self
     }
 
     /// How many cores each package has besides its little ones.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let machine = Topology::builder().cores_per_package(4).build();
+    /// assert_eq!(machine.cpus().len(), 4);
+    /// ```
     pub fn cores_per_package(mut self, cores: usize) -> Self {
         self.cores_per_package = cores;
         self
     }
 
     /// How many hardware threads each core has. At least one; little cores have one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let machine = Topology::builder().cores_per_package(4).threads_per_core(2).build();
+    /// assert_eq!(machine.cpu(0).unwrap().smt_siblings.to_string(), "4");
+    /// ```
     pub fn threads_per_core(mut self, threads: usize) -> Self {
         self.threads_per_core = threads.max(1);
         self
     }
 
     /// How many cores share a last-level cache. Otherwise, it is all of a package.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let machine = Topology::builder().cores_per_package(8).cores_per_cache(4).build();
+    /// println!("{machine}"); // 8 CPUs in 8 cores, .., 2 last-level caches
+    /// ```
     pub fn cores_per_cache(mut self, cores: usize) -> Self {
         self.cores_per_cache = Some(cores.max(1));
         self
     }
 
     /// The hardware threads of a core have numbers next to each other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let machine = Topology::builder().cores_per_package(4).threads_per_core(2).adjacent_threads().build();
+    /// assert_eq!(machine.cpu(0).unwrap().smt_siblings.to_string(), "1");
+    /// ```
     pub fn adjacent_threads(mut self) -> Self {
         self.adjacent_threads = true;
         self
     }
 
     /// How many little cores each package has, numbered behind the others.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let machine = Topology::builder().cores_per_package(4).little_cores(4).build();
+    /// assert!(machine.cpu(4).unwrap().is_little());
+    /// ```
     pub fn little_cores(mut self, cores: usize) -> Self {
         self.little_cores = cores;
         self
     }
 
     /// How fast little cores are, of [`LogicalCpu::FULL_CAPACITY`]. Half of it unless told otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let machine = Topology::builder().cores_per_package(4).little_cores(4).little_capacity(600).build();
+    /// assert!(machine.cpu(4).unwrap().is_little());
+    /// ```
     pub fn little_capacity(mut self, capacity: u32) -> Self {
         self.little_capacity = capacity;
         self
     }
 
     /// CPUs that the kernel does not use.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let machine = Topology::builder().cores_per_package(4).offline([2]).build();
+    /// assert_eq!(machine.online().to_string(), "0,1,3");
+    /// ```
     pub fn offline(mut self, cpus: impl IntoIterator<Item = usize>) -> Self {
         self.offline.extend(cpus);
         self
     }
 
     /// The machine.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// let machine = Topology::builder().cores_per_package(2).build();
+    /// assert_eq!(machine.online().to_string(), "0,1");
+    /// ```
     pub fn build(self) -> Topology {
         let mut places = Vec::new();
         let threads = self.threads_per_core;
