@@ -8,7 +8,8 @@
 //! curl -d 'a password' localhost:8080/hash
 //! ```
 //!
-//! With `-- --check` it drives itself, stops under load, says how many requests were begun and answered, and fails if these differ.
+//! With `-- --check` it drives itself, stops under load, says how many requests were begun and answered, and fails if these differ. `--sockets tokio`
+//! takes tokio's sockets in place of those of `async-io`.
 
 #[path = "../../common/examples/http_service/async_io_sockets.rs"]
 mod async_io_sockets;

@@ -58,12 +58,16 @@ pub(crate) fn run(
     platform: impl Platform,
     listener: impl Listener,
 ) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    if !options.check {
+        let stop = stop.clone();
+        ctrlc::set_handler(move || stop.cancel())?;
+    }
     let address = listener.local_addr()?;
     println!("listening on http://{address}");
 
     let rounds = if options.check { check::ROUNDS } else { options.rounds };
     let service = Arc::new(Service::new(platform.clone(), rounds));
-    let stop = CancellationToken::new();
     let (at_end, ended) = mpsc::channel();
     let server = server::serve(Arc::clone(&service), listener, stop.clone());
     platform.spawn(async move {
@@ -74,7 +78,6 @@ pub(crate) fn run(
     if options.check {
         check::check(address, &service, &stop, &ended)
     } else {
-        ctrlc::set_handler(move || stop.cancel())?;
         ended.recv().context("the server was dropped")?;
         println!("{} requests were begun, and answered", service.begun());
         Ok(())

@@ -1,8 +1,8 @@
 //! What the service wants of whatever it runs on.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
-use std::{fmt, io};
 
 use hyper::rt::{Read, Write};
 
@@ -26,19 +26,13 @@ pub(crate) trait Platform: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<T, Unavailable>> + Send;
 }
 
-/// Why something has not been run: there was no room, or it panicked.
+/// Something has not been run to its end: there was no room, or it panicked. The client need not know which.
 #[derive(Debug)]
-pub(crate) struct Unavailable(String);
+pub(crate) struct Unavailable;
 
 impl<E: std::error::Error> From<E> for Unavailable {
-    fn from(error: E) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    fn from(_why: E) -> Self {
+        Self
     }
 }
 

@@ -93,9 +93,8 @@ pub(crate) fn hash(password: &[u8], rounds: u32) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The client is told to come again: the role's channel is full.
-fn unavailable(error: Unavailable) -> StatusCode {
-    eprintln!("unavailable: {error}");
+/// The client may come again later.
+fn unavailable(_: Unavailable) -> StatusCode {
     StatusCode::SERVICE_UNAVAILABLE
 }
 
