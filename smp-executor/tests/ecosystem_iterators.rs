@@ -3,10 +3,12 @@
 mod support;
 
 use std::collections::HashSet;
+use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Barrier, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use paralight::prelude::*;
 use smp_executor::{CurrentPool, SmpExecutor, current_worker};
@@ -135,15 +137,18 @@ fn loops_nest() {
 fn the_work_is_done_on_the_pool_and_shared() {
     watched(|| {
         let executor = pool(2);
-        // Each waits for the other: one worker alone would wait for ever.
-        let both = Barrier::new(2);
         let threads = Mutex::new(HashSet::new());
-        [0, 1].par_iter().with_thread_pool(&executor).for_each(|_| {
-            both.wait();
-            assert!(current_worker().is_some());
-            threads.lock().unwrap().insert(thread::current().id());
-        });
-        assert_eq!(threads.into_inner().unwrap().len(), 2);
+        let list = vec![(); 1_000];
+        // Nobody promises that the second worker comes in time for one loop.
+        while threads.lock().unwrap().len() < 2 {
+            list.par_iter().with_thread_pool(&executor).for_each(|()| {
+                assert!(current_worker().is_some());
+                threads.lock().unwrap().insert(thread::current().id());
+                (0..10_000).for_each(|n| {
+                    black_box(n);
+                });
+            });
+        }
     });
 }
 
@@ -176,12 +181,21 @@ fn after_the_shutdown_the_caller_does_it() {
 fn what_is_made_for_each_part_is_made_a_few_times() {
     watched(|| {
         let executor = pool(1);
-        let made = AtomicUsize::new(0);
-        let make = || made.fetch_add(1, Ordering::Relaxed);
-        let list = vec![1_u64; 1_000_000];
-        let sum: u64 = list.par_iter().map_init(make, |_, n| *n).with_thread_pool(&executor).sum();
-        assert_eq!(sum, 1_000_000);
-        // Nobody is there to take a part. An old question may end one all the same.
-        assert!(made.into_inner() < 20);
+        for costly in [false, true] {
+            let made = AtomicUsize::new(0);
+            let make = || {
+                made.fetch_add(1, Ordering::Relaxed);
+                if costly {
+                    let end = Instant::now() + Duration::from_micros(100);
+                    while Instant::now() < end {}
+                }
+            };
+            let list = vec![1_u64; 1_000_000];
+            let chain = list.par_iter().map_init(make, |(), n| *n);
+            assert_eq!(chain.with_thread_pool(&executor).sum::<u64>(), 1_000_000);
+            // Of cheap items each block may have one of its own, and blocks grow with the list.
+            let made = made.into_inner();
+            assert!((1..2_000).contains(&made), "{made}, costly: {costly}");
+        }
     });
 }

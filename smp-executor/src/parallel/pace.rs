@@ -84,6 +84,13 @@ impl Pace {
         self.block
     }
 
+    /// What an item took when that was last measured, in picoseconds.
+    #[cfg(feature = "paralight")]
+    pub(super) fn item_ps(&self) -> Option<u64> {
+        let (time, items) = self.cost?;
+        Some((time.as_nanos() as u64).saturating_mul(1_000) / (items as u64).max(1))
+    }
+
     /// Somebody asks: whether to give half of `len` items away.
     #[cold]
     #[inline(never)]
