@@ -138,7 +138,7 @@ fn the_work_is_done_on_the_pool_and_shared() {
     watched(|| {
         let executor = pool(2);
         let threads = Mutex::new(HashSet::new());
-        let list = vec![(); 1_000];
+        let list = [(); 1_000];
         // Nobody promises that the second worker comes in time for one loop.
         while threads.lock().unwrap().len() < 2 {
             list.par_iter().with_thread_pool(&executor).for_each(|()| {
