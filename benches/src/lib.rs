@@ -6,6 +6,7 @@
 //! | run one program on both executors | [`checksum`] |
 //! | measure what an idle pool costs | [`idle`] |
 //! | measure what forking costs | [`fork_join`] |
+//! | measure what parallel iterators cost | [`iterators`] |
 //! | measure what spawning closures costs | [`spawn`] |
 //! | measure what futures cost | [`futures`] |
 //! | measure how long a closure waits for a sleeping worker | [`wake`] |
@@ -30,6 +31,7 @@ pub mod fork_join;
 pub mod futures;
 pub mod hardware;
 pub mod idle;
+pub mod iterators;
 pub mod lending;
 pub mod many_outside;
 pub mod memory;
@@ -55,6 +57,9 @@ pub use hardware::{Hardware, cpu_quota};
 mod guides {
     #[doc = include_str!("../../docs/guide.md")]
     struct Guide;
+
+    #[doc = include_str!("../../docs/ecosystem.md")]
+    struct Ecosystem;
 
     #[doc = include_str!("../../docs/from-rayon.md")]
     struct FromRayon;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use benches::role_channel::{latency, throughput, wake as role_wake};
 use benches::{checksum, compare, fork_join, futures, idle, many_outside, noop, spawn, wake};
-use benches::{lending, overload, pinning, realtime, soak};
+use benches::{iterators, lending, overload, pinning, realtime, soak};
 use clap::{Parser, Subcommand};
 
 /// Which executor suits a workload on this machine, the symmetric or the asymmetric one, and by how much.
@@ -36,6 +36,8 @@ enum Command {
     ForkJoin(fork_join::ForkJoinArgs),
     /// Measures how long it takes from a fork to its start on another worker
     FirstSteal(fork_join::first_steal::FirstStealArgs),
+    /// Measures `par_iter().map().filter().reduce()` on the symmetric executor, through paralight, beside rayon
+    Iterators(iterators::IteratorsArgs),
     /// Measures what spawning closures costs, beside rayon, tokio, async-executor and a channel
     Spawn(spawn::SpawnArgs),
     /// Measures what futures cost, in tokio's seven shapes, beside tokio and async-executor
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::Idle(args) => idle::run(&args, &mut out),
         Command::ForkJoin(args) => fork_join::run(&args, &mut out),
         Command::FirstSteal(args) => fork_join::first_steal::run(&args, &mut out),
+        Command::Iterators(args) => iterators::run(&args, &mut out),
         Command::Spawn(args) => spawn::run(&args, &mut out),
         Command::Futures(args) => futures::run(&args, &mut out),
         Command::Wake(args) => wake::run(&args, &mut out),
