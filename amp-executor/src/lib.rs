@@ -5,44 +5,58 @@
 //! role and those who give it work. A task runs on its role's cores and nowhere else, a woken future included,
 //! so that a busy role can't delay another.
 //!
-//! # Examples
+//! # Getting started
+//!
+//! `cargo add amp-executor`, and in `src/main.rs`:
 //!
 //! ```
-//! use amp_executor::cpu::{CpuControl, SystemCpus};
-//! use amp_executor::{AmpExecutor, IdlePolicy, PinPolicy, Role, RoleConfig};
+//! use std::time::Duration;
+//! use amp_executor::{AmpExecutor, CallError, Role, RolePlan, RoleRequest};
 //!
 //! const IO: Role = Role::new("io");
-//! const RT: Role = Role::new("realtime");
+//! const COMPUTE: Role = Role::new("compute");
 //!
-//! let usable: Vec<usize> = SystemCpus.allowed()?.iter().collect();
-//! let (first, second) = (usable[0], *usable.last().unwrap());
-//! # // Where there is only one core, the roles share it, and then they cannot spin.
-//! # let amp = if first == second {
-//! #     let on = |role| RoleConfig::new(role).cores([first]).shared();
-//! #     AmpExecutor::builder().role(on(IO)).role(on(RT)).pin(PinPolicy::Require).build()?
-//! # } else {
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // Which role gets which cores of this machine, and why.
+//!     let plan = RolePlan::suggest([RoleRequest::new(IO).cores(1), RoleRequest::new(COMPUTE)])?;
+//!     println!("{plan}");
+//!     let amp = AmpExecutor::builder().plan(plan.into_plan()).build()?;
+//!
+//!     // A role is looked up once; spawning through its handle is a push on a bounded ring, and waits where that is full.
+//!     let (io, compute) = (amp.role(IO)?, amp.role(COMPUTE)?);
+//!     let answer = compute.spawn(|| 6 * 7)?;
+//!     assert_eq!(answer.join()?, 42);
+//!
+//!     // A future stays on its role's cores, and asks another role without holding its own core.
+//!     let page = io.spawn_future(async move {
+//!         let sum = compute.call(|| (1..=1_000_u64).sum::<u64>()).await?;
+//!         Ok::<_, CallError>(format!("the sum is {sum}"))
+//!     })?;
+//!     assert_eq!(page.join()??, "the sum is 500500");
+//!
+//!     // Something at fixed instants, whatever the other role does.
+//!     let ticking = io.spawn_every(Duration::from_millis(1), || { /* on time */ })?;
+//!     ticking.stop();
+//!
+//!     for worker in amp.placement() {
+//!         println!("{worker}"); // worker 0: role io, core 0, pinned, mask 0, idle backoff, last seen on CPU 0
+//!     }
+//!     println!("{}", amp.shutdown()); // what ran, what was cancelled, what still runs
+//!     Ok(())
+//! }
+//! ```
+//!
+//! By hand, on a machine that is known:
+//!
+//! ```no_run
+//! use amp_executor::{AmpExecutor, IdlePolicy, PinPolicy, Role, RoleConfig};
+//!
 //! let amp = AmpExecutor::builder()
-//!     .role(RoleConfig::new(IO).cores([first]).capacity(1024))
-//!     .role(RoleConfig::new(RT).cores([second]).capacity(64).idle(IdlePolicy::Spin))
+//!     .role(RoleConfig::new(Role::new("io")).cores([0]).capacity(1024))
+//!     .role(RoleConfig::new(Role::new("realtime")).cores([1]).capacity(64).idle(IdlePolicy::Spin))
 //!     .pin(PinPolicy::Require)
 //!     .build()?;
-//! # amp };
-//! let io = amp.role(IO)?; // resolved once; spawning through it is a push on a bounded ring
-//! let answer = io.spawn(|| 6 * 7)?.join()?;
-//! assert_eq!(answer, 42);
-//!
-//! let rt = amp.role(RT)?;
-//! let task = io.spawn_future(async move {
-//!     let handle = rt.spawn_wait(|| "from io to realtime").await?;
-//!     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(handle.await?)
-//! })?;
-//! assert_eq!(task.join()?.unwrap(), "from io to realtime");
-//!
-//! for worker in amp.placement() {
-//!     // worker 0: role io, core 0, pinned, mask 0, idle backoff, last seen on CPU 0
-//!     println!("{worker}");
-//! }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), amp_executor::BuildError>(())
 //! ```
 //!
 //! # Where to look
@@ -67,7 +81,7 @@
 //! | hear of lost pins, stalls and restarted workers | [`AmpBuilder::on_event`], [`AmpBuilder::stall_limit`] |
 //! | end | [`AmpExecutor::shutdown`], [`AmpExecutor::shutdown_timeout`], or drop; one role: [`AmpExecutor::drain_role`]; in which order: [`AmpBuilder::shutdown_order`] |
 //!
-//! The examples `game_loop` and `sharded_db` put some of these together.
+//! The examples `game_loop`, `control_loop`, `audio_callback` and `sharded_db` put some of these together.
 //!
 //! # Full channels
 //!
@@ -156,3 +170,8 @@ pub mod model {
     #[cfg(loom)]
     pub use crate::worker::model::{ModelAmp, ModelWorker};
 }
+
+/// The README's examples run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -5,23 +5,53 @@
 //! caller's frame. For work that must not wait behind other work, see
 //! `amp-executor`, which runs the same program text ([`Spawn`]) on designated cores.
 //!
+//! # Getting started
+//!
+//! `cargo add smp-executor`, and in `src/main.rs`:
+//!
 //! ```
 //! use smp_executor::SmpExecutor;
 //!
-//! let executor = SmpExecutor::new()?;
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let executor = SmpExecutor::new()?; // one worker for each core that the process may use
 //!
-//! // A closure, a future, and a fork-join over borrowed data.
-//! let answer = executor.spawn(|| 6 * 7);
-//! let greeting = executor.spawn_future(async { "hello" });
-//! let list = [1, 2, 3, 4];
-//! let (left, right) = executor.join(|| list[..2].iter().sum::<i32>(), || list[2..].iter().sum::<i32>());
+//!     // A closure and a future are both tasks, with the same handle.
+//!     let answer = executor.spawn(|| 6 * 7);
+//!     let greeting = executor.spawn_future(async { "hello" });
+//!     assert_eq!(answer.join()?, 42); // a thread waits by `join`, another task by `.await`
+//!     assert_eq!(executor.block_on(greeting)?, "hello");
 //!
-//! assert_eq!(answer.join()?, 42);
-//! assert_eq!(greeting.join()?, "hello");
-//! assert_eq!(left + right, 10);
-//! println!("{}", executor.shutdown());
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//!     // A parallel sum over borrowed data: identity, what to do with an item, how to combine two results.
+//!     let list: Vec<u64> = (1..=1_000_000).collect();
+//!     let sum = executor.map_reduce(&list, || 0, |n| *n, |a, b| a + b);
+//!     assert_eq!(sum, 500_000_500_000);
+//!
+//!     // Two branches, perhaps at the same time; they may borrow as well.
+//!     let (min, max) = executor.join(|| list.iter().min(), || list.iter().max());
+//!     assert_eq!((min, max), (Some(&1), Some(&1_000_000)));
+//!
+//!     println!("{}", executor.shutdown()); // what ran, what was cancelled, what still runs
+//!     Ok(())
+//! }
 //! ```
+//!
+//! # Where to look
+//!
+//! | to | use |
+//! |---|---|
+//! | have a pool, or the process's | [`SmpExecutor::new`], [`SmpExecutor::builder`], [`SmpExecutor::global`] |
+//! | spawn a closure, a future | [`SmpExecutor::spawn`], [`SmpExecutor::spawn_future`]; on the current pool: [`spawn`], [`spawn_future`] |
+//! | overtake, or let others go first | [`SmpExecutor::spawn_with`], [`Priority`], [`yield_now`] |
+//! | limit what waits | [`SmpBuilder::injector_limit`], [`SmpExecutor::try_spawn`], [`SmpExecutor::spawn_wait`] |
+//! | fork; spawn what borrows | [`join`]; [`scope`], [`scope_with_token`] |
+//! | go over ranges and slices, sort | [`for_each`], [`map_reduce`], [`chunks`], [`sort`] |
+//! | wait | [`JoinHandle`], [`JoinSet`], [`block_on`] |
+//! | block a worker, and have it made up for | [`blocking`] |
+//! | stay on one thread | [`spawn_local`], [`SmpExecutor::spawn_on`], [`SmpExecutor::broadcast`] |
+//! | cancel | [`AbortHandle`], [`CancellationToken`] |
+//! | see what the pool does | [`SmpExecutor::metrics`], [`SmpBuilder::measure_delays`] |
+//! | write a program for this executor and `amp-executor` | [`Spawn`] |
+//! | end | [`SmpExecutor::shutdown`], [`SmpExecutor::shutdown_timeout`], or drop |
 //!
 //! # What sets it apart
 //!
