@@ -240,19 +240,21 @@ impl<'scope> Scope<'scope> {
     /// # Examples
     ///
     /// ```
-    /// let list = [1, 2, 3, 4];
-    /// let sum = std::sync::atomic::AtomicU32::new(0);
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// let list = [[1, 2], [3, 4]];
+    /// let sum = &AtomicU32::new(0);
     /// smp_executor::scope(|s| {
-    ///     for part in list.chunks(2) {
-    ///         let sum = &sum;
+    ///     for row in &list {
     ///         s.spawn(move |s| {
-    ///             for n in part {
-    ///                 s.spawn(move |_| drop(sum.fetch_add(*n, std::sync::atomic::Ordering::Relaxed)));
+    ///             // A task may spawn more of them.
+    ///             for n in row {
+    ///                 s.spawn(move |_| _ = sum.fetch_add(*n, Ordering::Relaxed));
     ///             }
     ///         });
     ///     }
     /// });
-    /// assert_eq!(sum.into_inner(), 10);
+    /// assert_eq!(sum.load(Ordering::Relaxed), 10);
     /// ```
     #[cfg_attr(feature = "tracing", track_caller)]
     pub fn spawn<F>(&self, f: F)
