@@ -78,6 +78,7 @@
 //! | write a program for this executor and `smp-executor` | [`Spawn`] |
 //! | trade idle CPU time for latency | [`IdlePolicy`]; before timed tasks: [`RoleConfig::spin_window`] |
 //! | see imbalance and pressure | [`AmpExecutor::metrics`], [`AmpBuilder::measure_delays`] |
+//! | see the tasks in tokio-console or as a timeline; the figures in Prometheus; both executors' load in a terminal | the features `tracing`; `metrics`; `serve-metrics` |
 //! | hear of lost pins, stalls and restarted workers | [`AmpBuilder::on_event`], [`AmpBuilder::stall_limit`] |
 //! | end | [`AmpExecutor::shutdown`], [`AmpExecutor::shutdown_timeout`], or drop; one role: [`AmpExecutor::drain_role`]; in which order: [`AmpBuilder::shutdown_order`] |
 //!

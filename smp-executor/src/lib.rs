@@ -72,6 +72,12 @@
 //!
 //! [`SmpExecutor::shutdown`] runs what has been accepted; dropping the executor cancels what has not started.
 //! Both wait for what runs, except on a worker of the pool itself.
+//!
+//! # Seeing it
+//!
+//! [`SmpExecutor::metrics`] is a snapshot, which the feature `serde` makes serializable. `metrics` gives it to the recorder of the facade of that
+//! name, Prometheus's for instance; `serve-metrics` shows it to `benches top` and others. `tracing` makes each task a span, for tokio-console and for
+//! timelines. Without its feature none of them is there.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -28,12 +28,13 @@ const DIRECTORY_VARIABLE: &str = "EXECUTOR_METRICS_DIR";
 /// use executor_common::{ExecutorMetrics, MetricsServer};
 ///
 /// # let directory = tempfile::tempdir()?;
-/// # let serve = |name, interval, snapshot| MetricsServer::start_in(directory.path(), name, "smp", interval, snapshot);
-/// # /*
-/// let handle = pool.handle();
-/// let _server = MetricsServer::start("search", "smp", Duration::from_millis(250), move || handle.metrics())?;
-/// # */
-/// # let _server = serve("search", Duration::from_millis(250), ExecutorMetrics::default)?;
+/// # let directory = directory.path();
+/// let interval = Duration::from_millis(250);
+/// // Of a real one: `let handle = executor.handle();`, and then `move || handle.metrics()`.
+/// let snapshot = ExecutorMetrics::default;
+/// // Without a directory: `start`.
+/// let server = MetricsServer::start_in(directory, "search", "smp", interval, snapshot)?;
+/// assert!(std::fs::read_to_string(server.path())?.contains(r#""name":"search""#));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
@@ -54,8 +55,9 @@ struct Served<'a> {
 }
 
 impl MetricsServer {
-    /// Writes what `snapshot` gives into a file of its own in [`MetricsServer::directory`], now and then in each `interval`, from a
-    /// thread of its own, which sleeps in between. `executor` says what kind it is, `"smp"` or `"amp"`.
+    /// Writes what `snapshot` gives into a file of its own in [`MetricsServer::directory`], now and after each `interval`, from a
+    /// thread of its own, which sleeps in between. `executor` says what kind it is, `"smp"` or `"amp"`. A name stands for one executor of the
+    /// process.
     ///
     /// # Errors
     ///

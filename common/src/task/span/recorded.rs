@@ -53,6 +53,31 @@ impl SpawnSite {
     }
 }
 
+impl SpawnSite {
+    /// The task's, where lists have one column for it.
+    fn name(self) -> &'static str {
+        self.role.map_or(self.executor, Role::name)
+    }
+
+    fn priority_name(self) -> &'static str {
+        match self.priority {
+            Priority::High => "high",
+            Priority::Normal => "normal",
+            Priority::Low => "low",
+        }
+    }
+}
+
+impl Kind {
+    /// Tokio's word for it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Closure => "blocking",
+            Self::Future => "task",
+        }
+    }
+}
+
 impl Drop for SpawnSiteGuard {
     fn drop(&mut self) {
         let _ = SITE.try_with(|site| site.set(self.before));
@@ -66,45 +91,26 @@ pub(in crate::task) struct TaskSpan(Span);
 pub(crate) struct SpanId(Option<NonZeroU64>);
 
 impl TaskSpan {
+    /// As tokio's, a root: who spawned the task does not contain it.
     #[inline]
     pub(in crate::task) fn new(kind: Kind, id: TaskId, size: usize) -> Self {
-        // As tokio's, a root: who spawned the task does not contain it.
-        Self(if tracing::enabled!(target: "tokio::task", tracing::Level::TRACE) {
-            Self::recorded(kind, id, size)
-        } else {
-            Span::none()
-        })
-    }
-
-    fn recorded(kind: Kind, id: TaskId, size: usize) -> Span {
-        let kind = match kind {
-            Kind::Closure => "blocking",
-            Kind::Future => "task",
-        };
         let site = SITE.try_with(Cell::get).ok().flatten();
-        let executor = site.map(|site| site.executor);
-        let role = site.and_then(|site| site.role).map(Role::name);
-        let name = role.or(executor).unwrap_or_default();
-        let priority = site.map(|site| match site.priority {
-            Priority::High => "high",
-            Priority::Normal => "normal",
-            Priority::Low => "low",
-        });
-        trace_span!(
+        // The values are looked up only where somebody records the span.
+        Self(trace_span!(
             target: "tokio::task",
             parent: None,
             "runtime.spawn",
-            %kind,
-            task.name = %name,
+            kind = %kind.name(),
+            task.name = %site.map_or("", SpawnSite::name),
             task.id = id.as_u64(),
-            executor,
-            role,
-            priority,
+            executor = site.map(|site| site.executor),
+            role = site.and_then(|site| site.role).map(Role::name),
+            priority = site.map(SpawnSite::priority_name),
             size.bytes = size,
             loc.file = site.map(|site| site.location.file()),
             loc.line = site.map(|site| site.location.line()),
             loc.col = site.map(|site| site.location.column()),
-        )
+        ))
     }
 
     pub(in crate::task) fn id(&self) -> SpanId {
