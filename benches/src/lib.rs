@@ -18,6 +18,7 @@
 //! | measure what pinning brings and costs | [`pinning`] |
 //! | offer a role more than it can run | [`overload`] |
 //! | mix everything for an hour, and account for every task | [`soak`] |
+//! | see what running executors do | [`top`] |
 //! | count the bytes of queued tasks | [`memory`] |
 //! | let peers take turns, and compare their times | [`rounds`] |
 //! | compute for so long | [`work`] |
@@ -46,6 +47,7 @@ pub mod role_channel;
 pub mod rounds;
 pub mod soak;
 pub mod spawn;
+pub mod top;
 pub mod wake;
 pub mod work;
 

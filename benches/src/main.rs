@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use benches::role_channel::{latency, throughput, wake as role_wake};
 use benches::{checksum, compare, fork_join, futures, idle, many_outside, noop, spawn, wake};
 use benches::{iterators, lending, overload, pinning, realtime, soak};
+use benches::{lending, overload, pinning, realtime, soak, top};
 use clap::{Parser, Subcommand};
 
 /// Which executor suits a workload on this machine, the symmetric or the asymmetric one, and by how much.
@@ -66,6 +67,8 @@ enum Command {
     ///
     /// Exit codes: 1 a task is unaccounted for, memory grows, or something is left behind; 2 a hang.
     Soak(soak::SoakArgs),
+    /// Shows what running executors do at this moment, in bars
+    Top(top::TopArgs),
     /// Counts the instructions of a fork, by valgrind's callgrind
     Instructions(fork_join::instructions::InstructionsArgs),
 }
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
         Command::Pinning(args) => pinning::run(&args, &mut out),
         Command::Overload(args) => overload::run(&args, &mut out),
         Command::Soak(args) => soak::run(&args, &mut out),
+        Command::Top(args) => top::run(&args, &mut out),
         Command::Instructions(args) => fork_join::instructions::run(&args, &mut out),
     };
     match passed.and_then(|passed| Ok(out.flush().map(|()| passed)?)) {
