@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use benches::role_channel::{latency, throughput, wake as role_wake};
 use benches::{checksum, compare, fork_join, futures, idle, many_outside, noop, spawn, wake};
-use benches::{iterators, lending, overload, pinning, realtime, soak};
-use benches::{lending, overload, pinning, realtime, soak, top};
+use benches::{iterators, lending, overload, pinning, realtime, soak, top};
 use clap::{Parser, Subcommand};
 
 /// Which executor suits a workload on this machine, the symmetric or the asymmetric one, and by how much.
