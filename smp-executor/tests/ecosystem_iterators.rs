@@ -129,7 +129,7 @@ fn loops_nest() {
             .with_thread_pool(executor)
             .map(|row| row.par_iter().copied().with_thread_pool(CurrentPool).sum::<u64>())
             .sum();
-        assert_eq!(sum, rows.iter().flatten().sum());
+        assert_eq!(sum, rows.iter().flatten().sum::<u64>());
     });
 }
 
