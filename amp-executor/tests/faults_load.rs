@@ -37,7 +37,8 @@ fn a_million_tasks_are_queued_and_drained() {
         held.release();
         let report = amp.shutdown();
         assert!(report.is_clean());
-        assert!(report.ran <= QUEUED);
+        // The one that has held the role may be among them.
+        assert!(report.ran <= QUEUED + 1);
         assert_eq!(sum.load(Ordering::Relaxed), QUEUED * (QUEUED - 1) / 2, "each in its turn");
         assert_eq!(Arc::strong_count(&next), 1);
         let metrics = amp.metrics();
