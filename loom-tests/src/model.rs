@@ -78,8 +78,8 @@ pub fn check(name: &str, model: impl Fn() + Sync + Send + 'static) {
     }
 }
 
-/// As [`check`], with a full fence for each of an asymmetric pair. For a model that does not end in time otherwise: it does not
-/// see it if something relies on more than such a pair promises.
+/// As [`check`], with a full fence for each of an asymmetric pair. For a model whose subject they are not, or that does not end in time
+/// otherwise: it does not see it if something relies on more than such a pair promises.
 ///
 /// # Panics
 ///

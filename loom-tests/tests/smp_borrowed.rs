@@ -4,7 +4,7 @@
 
 use executor_common::CancellationToken;
 use executor_common::sync::{Arc, thread};
-use loom_tests::{Plain, Witness, aside, check};
+use loom_tests::{Plain, Witness, aside, check, check_with_full_fences};
 use smp_executor::SmpExecutor;
 use smp_executor::model::{ModelWorker, pool};
 
@@ -12,7 +12,7 @@ use smp_executor::model::{ModelWorker, pool};
 /// standard library's `OnceLock`, whose edges loom does not see.
 #[test]
 fn a_scope_s_cancel_against_the_run_of_its_task() {
-    check("smp borrowed: cancel of a scope against its task", || {
+    check_with_full_fences("smp borrowed: cancel of a scope against its task", || {
         let (pool, workers) = pool(2);
         let [owner, other]: [ModelWorker; 2] = workers.try_into().expect("a pool of two");
         let helping = thread::spawn(move || other.run());

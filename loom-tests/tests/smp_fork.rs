@@ -8,7 +8,7 @@ use executor_common::Parker;
 use executor_common::sync::atomic::{AtomicUsize, Ordering};
 use executor_common::sync::{Arc, UnsafeCell, thread};
 use loom_tests::model::{expected_panic, is_expected};
-use loom_tests::{aside, check};
+use loom_tests::{aside, check, check_with_full_fences};
 use smp_executor::model::{ModelWorker, pool};
 use smp_executor::{SmpExecutor, current_worker, join};
 
@@ -376,7 +376,7 @@ fn a_scope_ends_after_its_tasks() {
 
 #[test]
 fn a_scope_on_a_worker_shares_its_tasks_with_another() {
-    check("smp fork: scope on a worker", || {
+    check_with_full_fences("smp fork: scope on a worker", || {
         let (pool, workers) = pool(2);
         let [owner, other]: [ModelWorker; 2] = workers.try_into().expect("a pool of two");
         let helping = thread::spawn(move || other.run());

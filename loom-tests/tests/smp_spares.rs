@@ -12,7 +12,7 @@ use std::task::Poll;
 use executor_common::sync::atomic::{AtomicBool, Ordering};
 use executor_common::sync::{Arc, Mutex, thread};
 use executor_common::{Parker, Unparker};
-use loom_tests::{Pause, check};
+use loom_tests::{Pause, check, check_with_full_fences};
 use smp_executor::model::{ModelPool, ModelWorker, pool_with_hook, pool_with_spares};
 use smp_executor::{JoinHandle, Priority, blocking, spawn_local};
 
@@ -121,7 +121,7 @@ fn a_worker_blocks_again_at_once() {
 
 #[test]
 fn a_worker_blocks_again_for_what_comes_from_outside() {
-    check("smp spares: two blocks in a row, outside push", || {
+    check_with_full_fences("smp spares: two blocks in a row, outside push", || {
         live(|pool| {
             let inner = pool.clone();
             let (parker, unparker) = token();
@@ -137,22 +137,25 @@ fn a_worker_blocks_again_for_what_comes_from_outside() {
 
 #[test]
 fn a_worker_that_blocks_again_shares_what_it_queues() {
-    check("smp spares: two blocks in two tasks, the second one queues a task", || {
-        live_alone(|pool| {
-            let (inner, second) = (pool.clone(), pool.clone());
-            drop(pool.spawn(move || {
-                blocking(|| ());
-                drop(inner.spawn(move || {
-                    blocking(|| {
-                        let (parker, unparker) = token();
-                        drop(second.spawn(move || unparker.unpark()));
-                        parker.park();
-                    });
-                    end(&second);
+    check_with_full_fences(
+        "smp spares: two blocks in two tasks, the second one queues a task",
+        || {
+            live_alone(|pool| {
+                let (inner, second) = (pool.clone(), pool.clone());
+                drop(pool.spawn(move || {
+                    blocking(|| ());
+                    drop(inner.spawn(move || {
+                        blocking(|| {
+                            let (parker, unparker) = token();
+                            drop(second.spawn(move || unparker.unpark()));
+                            parker.park();
+                        });
+                        end(&second);
+                    }));
                 }));
-            }));
-        });
-    });
+            });
+        },
+    );
 }
 
 #[test]
@@ -178,7 +181,7 @@ fn what_a_spare_has_queued_is_run_by_the_worker() {
 
 #[test]
 fn what_comes_after_a_block_is_run() {
-    check("smp spares: outside push after a block", || {
+    check_with_full_fences("smp spares: outside push after a block", || {
         live(|pool| {
             drop(pool.spawn(|| blocking(|| ())));
             |pool| {

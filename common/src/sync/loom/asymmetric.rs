@@ -8,7 +8,7 @@
 //! The words order a little more than the fences do: what came before a fence *happens* before what comes after a later one of the
 //! same word, so that no model misses a release between a store and a fence.
 //!
-//! So many steps multiply the executions. A model for which they are too many says [`with_full_fences`]: a full fence on either
+//! So many steps multiply the executions. A model whose subject they are not, or for which they are too many, says [`with_full_fences`]: a full fence on either
 //! side gives the same promise, and hides what relies on more than that.
 
 use std::cell::Cell;
