@@ -2,11 +2,15 @@
 
 mod support;
 
-use std::sync::{Arc, mpsc};
+use std::ops::Range;
+use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
-use amp_executor::{AmpBuilder, AmpExecutor, IdlePolicy, JoinSet, RoleConfig};
-use support::{A, B, FakeCpus, Pins, assert_accounted, fake_core, hold, until, watchdog};
+use amp_executor::{
+    AmpBuilder, AmpExecutor, CallError, CancellationToken, IdlePolicy, JoinSet, RoleConfig,
+    RoleHandle, SpawnError,
+};
+use support::{A, B, C, FakeCpus, Pins, assert_accounted, fake_core, hold, until, watchdog};
 
 /// Role A on CPU 0, and role B on CPU 1, which lends to A.
 fn lending(idle: IdlePolicy) -> AmpBuilder {
@@ -78,5 +82,54 @@ fn a_lent_closure_leaves_to_the_borrower_what_is_not_lent() {
         }
         assert!(amp.shutdown().is_clean());
         assert_accounted(&amp.metrics());
+    });
+}
+
+/// Two workers of a role that lends and is being drained. What one of them has borrowed waits for somebody who waits for the role that it lends
+/// to; that the other one lends no more is seen though somebody still does.
+#[test]
+fn a_lender_is_no_hope_because_another_one_has_borrowed() {
+    watchdog(|| {
+        for _ in 0..20 {
+            let on = |role, cores: Range<usize>| RoleConfig::new(role).cores(cores).capacity(4);
+            let amp = AmpExecutor::builder()
+                .role(on(A, 0..1))
+                .role(on(B, 1..3).lend_to(A))
+                .role(on(C, 3..4))
+                .cpus(Arc::new(FakeCpus { pins: Pins::Granted }))
+                .build()
+                .unwrap();
+            let amp = Arc::new(amp);
+            let [a, b, c] = [A, B, C].map(|role| amp.role(role).unwrap());
+            // C's worker waits for A, and both A's own and the borrowed task wait for C. They begin when the stage is set.
+            let all = Arc::new(Barrier::new(4));
+            let calls = |to: &RoleHandle| {
+                let (all, to) = (Arc::clone(&all), to.clone());
+                move || {
+                    all.wait();
+                    to.call_blocking(|| 1)
+                }
+            };
+            let own = a.spawn_on_core(0, calls(&c)).unwrap();
+            until(|| amp.metrics().role(A).unwrap().queue_depth == 0);
+            let borrowed = a.spawn(calls(&c)).unwrap();
+            until(|| amp.metrics().role(A).unwrap().queue_depth == 0);
+            let calling = c.spawn(calls(&a)).unwrap();
+            let token = CancellationToken::new();
+            let awaited = token.clone();
+            let stays = b.spawn_future(async move { awaited.cancelled().await }).unwrap();
+            let closer = Arc::clone(&amp);
+            let _ = b.spawn(move || closer.drain_role(B).map(drop)).unwrap().join().unwrap();
+            all.wait();
+            let outcomes = [own, borrowed, calling].map(|call| call.join().unwrap());
+            let is_deadlock = |outcome: &Result<i32, CallError>| {
+                matches!(outcome, Err(CallError::Spawn(SpawnError::WouldDeadlock(_))))
+            };
+            assert!(outcomes.iter().any(is_deadlock));
+            token.cancel();
+            stays.join().unwrap();
+            let _ = amp.shutdown();
+            assert_accounted(&amp.metrics());
+        }
     });
 }
