@@ -12,20 +12,17 @@
 //! takes tokio's sockets in place of those of `async-io`.
 //! `AMP_ROLES="io=0;database=1;compute=2-7"` says which cores the roles have.
 
-#[path = "../../common/examples/http_service/async_io_sockets.rs"]
-mod async_io_sockets;
 #[path = "../../common/examples/http_service/mod.rs"]
 mod http_service;
-#[path = "../../common/examples/http_service/tokio_sockets.rs"]
-mod tokio_sockets;
+#[path = "../../common/examples/http_service/sockets.rs"]
+mod sockets;
 
 use amp_executor::cpu::{CpuControl, SystemCpus};
 use amp_executor::{AmpExecutor, Role, RoleConfig, RoleHandle, RolePlan, with_state};
-use async_io_sockets::AsyncIoListener;
-use clap::{Parser, ValueEnum};
-use http_service::{Options, Platform, Store, Unavailable};
+use clap::Parser;
+use http_service::{Platform, Store, Unavailable};
+use sockets::{Arguments, AsyncIoListener, Sockets, TokioListener};
 use tokio::runtime::Builder;
-use tokio_sockets::TokioListener;
 
 const IO: Role = Role::new("io");
 const COMPUTE: Role = Role::new("compute");
@@ -79,22 +76,6 @@ fn plan() -> anyhow::Result<RolePlan> {
         [] => anyhow::bail!("there is no core"),
     };
     Ok(RolePlan::new(plan)?)
-}
-
-/// Whose sockets are used. Both wake the executor's tasks from a thread of their own.
-#[derive(Clone, Copy, ValueEnum)]
-enum Sockets {
-    AsyncIo,
-    Tokio,
-}
-
-#[derive(Parser)]
-struct Arguments {
-    #[command(flatten)]
-    options: Options,
-    /// Whose sockets are used.
-    #[arg(long, value_enum, default_value = "async-io")]
-    sockets: Sockets,
 }
 
 fn main() -> anyhow::Result<()> {

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use amp_executor::{Priority, Spawn, block_on, spawn_local};
 use recorder::Recorder;
 use support::{A, one_role, watchdog};
-use tracing_subscriber::layer::SubscriberExt;
 
 /// The value, and the line where it was made.
 macro_rules! at {
@@ -20,21 +19,14 @@ macro_rules! at {
     };
 }
 
-/// The recorder of all threads. The tests of this file are one, since a process has one global subscriber.
-fn record() -> Recorder {
-    let recorder = Recorder::default();
-    let subscriber = tracing_subscriber::registry().with(recorder.clone());
-    tracing::subscriber::set_global_default(subscriber).unwrap();
-    recorder
-}
-
+/// One test, since the recorder is that of the process.
 #[test]
 fn each_spawn_tells_its_place_and_terms() {
     watchdog(body);
 }
 
 fn body() {
-    let recorder = record();
+    let recorder = Recorder::of_all_threads();
     let amp = one_role(64).state(A, |_| 0_u32).build().unwrap();
     let a = amp.role(A).unwrap();
     let core = amp.placement()[0].core;

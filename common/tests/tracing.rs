@@ -3,17 +3,17 @@
 #![cfg(not(any(loom, shuttle)))]
 
 mod recorder;
+mod support;
 
 use std::future::poll_fn;
 use std::sync::mpsc;
 use std::task::{Poll, Waker};
 
-use executor_common::sync::Arc;
 use executor_common::{
-    DomainId, JoinHandle, Priority, Role, RunOutcome, Runnable, Schedule, SpawnSite, TaskRegistry,
-    closure_task, current_task, future_task, yield_now,
+    DomainId, Priority, Role, RunOutcome, SpawnSite, closure_task, current_task, yield_now,
 };
 use recorder::{Recorder, TaskTrace};
+use support::{Queue, future_on};
 use tracing::subscriber::with_default;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -27,36 +27,6 @@ impl TaskTrace {
     fn turns(&self) -> (usize, usize, usize) {
         (self.entered, self.left, self.closed)
     }
-}
-
-struct Queue {
-    ready: mpsc::Sender<Runnable>,
-    registry: TaskRegistry,
-}
-
-impl Schedule for Queue {
-    fn schedule(&self, task: Runnable) {
-        let _ = self.ready.send(task);
-    }
-
-    fn registry(&self) -> &TaskRegistry {
-        &self.registry
-    }
-}
-
-fn queue() -> (Arc<Queue>, mpsc::Receiver<Runnable>) {
-    let (ready, tasks) = mpsc::channel();
-    (Arc::new(Queue { ready, registry: TaskRegistry::new(1) }), tasks)
-}
-
-/// The queue outlives the test's tasks, and no thread enters the domain.
-fn future<F>(queue: &Arc<Queue>, future: F) -> (Runnable, JoinHandle<F::Output>)
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    // SAFETY: as above.
-    unsafe { future_task(DomainId::unique(), future, queue) }
 }
 
 #[test]
@@ -101,8 +71,8 @@ fn a_detached_closure_is_closed_after_its_run() {
 #[test]
 fn a_future_is_entered_for_each_poll_and_a_yield_is_a_wake_by_reference() {
     recorded(|recorder| {
-        let (queue, _) = queue();
-        let (task, handle) = future(&queue, async {
+        let (queue, _) = Queue::new();
+        let (task, handle) = future_on(&queue, DomainId::unique(), async {
             yield_now().await;
             yield_now().await;
         });
@@ -120,10 +90,11 @@ fn a_future_is_entered_for_each_poll_and_a_yield_is_a_wake_by_reference() {
 #[test]
 fn each_waker_is_told_until_the_last_is_dropped() {
     recorded(|recorder| {
-        let ((queue, tasks), (given, take)) = (queue(), mpsc::channel::<Waker>());
+        let ((queue, tasks), (given, take)) = (Queue::new(), mpsc::channel::<Waker>());
         let mut polls = 0;
-        let (task, handle) = future(
+        let (task, handle) = future_on(
             &queue,
+            DomainId::unique(),
             poll_fn(move |context| {
                 polls += 1;
                 given.send(context.waker().clone()).unwrap();

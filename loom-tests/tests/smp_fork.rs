@@ -386,8 +386,9 @@ fn a_scope_on_a_worker_shares_its_tasks_with_another() {
             slot.add(1);
         });
         // The end of a pool has models of its own.
-        loom::stop_exploring();
-        pool.stop();
-        helping.join().unwrap();
+        aside(|| {
+            pool.stop();
+            helping.join().unwrap();
+        });
     });
 }

@@ -11,21 +11,18 @@
 //! With `-- --check` it drives itself, stops under load, says how many requests were begun and answered, and fails if these differ. `--sockets tokio`
 //! takes tokio's sockets in place of those of `async-io`.
 
-#[path = "../../common/examples/http_service/async_io_sockets.rs"]
-mod async_io_sockets;
 #[path = "../../common/examples/http_service/mod.rs"]
 mod http_service;
-#[path = "../../common/examples/http_service/tokio_sockets.rs"]
-mod tokio_sockets;
+#[path = "../../common/examples/http_service/sockets.rs"]
+mod sockets;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_io_sockets::AsyncIoListener;
-use clap::{Parser, ValueEnum};
-use http_service::{Options, Platform, Store, Unavailable};
+use clap::Parser;
+use http_service::{Platform, Store, Unavailable};
 use smp_executor::{Role, SmpExecutor, SmpHandle, Spawn};
+use sockets::{Arguments, AsyncIoListener, Sockets, TokioListener};
 use tokio::runtime::Builder;
-use tokio_sockets::TokioListener;
 
 /// On this executor, labels for the metrics.
 const IO: Role = Role::new("io");
@@ -60,22 +57,6 @@ impl Platform for OnePool {
         let query = move || query(&store.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(self.pool.try_spawn_in(DATABASE, query)?.await?)
     }
-}
-
-/// Whose sockets are used. Both wake the executor's tasks from a thread of their own.
-#[derive(Clone, Copy, ValueEnum)]
-enum Sockets {
-    AsyncIo,
-    Tokio,
-}
-
-#[derive(Parser)]
-struct Arguments {
-    #[command(flatten)]
-    options: Options,
-    /// Whose sockets are used.
-    #[arg(long, value_enum, default_value = "async-io")]
-    sockets: Sockets,
 }
 
 fn main() -> anyhow::Result<()> {

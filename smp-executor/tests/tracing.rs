@@ -4,13 +4,11 @@
 
 #[path = "../../common/tests/recorder/mod.rs"]
 mod recorder;
-
-use std::sync::mpsc;
-use std::time::Duration;
+mod support;
 
 use recorder::Recorder;
-use smp_executor::{Priority, Role, SmpExecutor, Spawn, spawn_local};
-use tracing_subscriber::layer::SubscriberExt;
+use smp_executor::{Priority, Role, Spawn, spawn_local};
+use support::watched;
 
 const IO: Role = Role::new("io");
 
@@ -21,27 +19,15 @@ macro_rules! at {
     };
 }
 
-/// The recorder of all threads. The tests of this file are one, since a process has one global subscriber.
-fn record() -> Recorder {
-    let recorder = Recorder::default();
-    let subscriber = tracing_subscriber::registry().with(recorder.clone());
-    tracing::subscriber::set_global_default(subscriber).unwrap();
-    recorder
-}
-
+/// One test, since the recorder is that of the process.
 #[test]
 fn each_spawn_tells_its_place_and_terms() {
-    let (done, finished) = mpsc::channel();
-    std::thread::spawn(move || {
-        body();
-        done.send(()).unwrap();
-    });
-    finished.recv_timeout(Duration::from_secs(60)).expect("it panicked, or hangs");
+    watched(body);
 }
 
 fn body() {
-    let recorder = record();
-    let pool = SmpExecutor::builder().workers(2).build().unwrap();
+    let recorder = Recorder::of_all_threads();
+    let pool = support::pool(2);
     let handle = pool.handle();
     let normal = [
         at!(pool.spawn(|| ())),

@@ -7,7 +7,7 @@
 //! | `POST /hash` | a password's hash, which is slow on purpose | the role `compute` |
 //!
 //! What differs between executors is a [`Platform`], three functions that say where things run, and a [`Listener`], whose sockets there
-//! are: `async_io_sockets.rs` or `tokio_sockets.rs`. The rest is the same: `service.rs` answers requests, `server.rs` serves connections until
+//! are: `async_io_sockets.rs` or `tokio_sockets.rs`, to be chosen in `sockets.rs`. The rest is the same: `service.rs` answers requests, `server.rs` serves connections until
 //! it is told to stop, `store.rs` keeps items, `check.rs` drives it all.
 
 mod check;

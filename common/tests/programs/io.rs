@@ -48,6 +48,17 @@ where
     executor.spawn_future_in(IO, future).expect("it takes tasks")
 }
 
+/// Each client has its line back, and the server has seen as many bytes.
+fn assert_echoed(
+    clients: Vec<JoinHandle<io::Result<[u8; LINE.len()]>>>,
+    server: JoinHandle<io::Result<u64>>,
+) {
+    for client in clients {
+        assert_eq!(&client.join().unwrap().unwrap(), LINE);
+    }
+    assert_eq!(server.join().unwrap().unwrap(), (CLIENTS * LINE.len()) as u64);
+}
+
 /// A timer of `async-io` ends no sooner than it should, and its task goes on on the executor.
 pub(crate) fn async_io_timer(executor: &impl Spawn, polled: &Polled) {
     let polled = polled.clone();
@@ -99,10 +110,7 @@ pub(crate) fn async_io_echo(
             })
         })
         .collect();
-    for client in clients {
-        assert_eq!(&client.join().unwrap().unwrap(), LINE);
-    }
-    assert_eq!(server.join().unwrap().unwrap(), (CLIENTS * LINE.len()) as u64);
+    assert_echoed(clients, server);
 }
 
 /// A timer of tokio, and its own time limit for what does not come.
@@ -170,8 +178,5 @@ pub(crate) fn tokio_echo(executor: &(impl Spawn + Clone + Send + Sync + 'static)
             )
         })
         .collect();
-    for client in clients {
-        assert_eq!(&client.join().unwrap().unwrap(), LINE);
-    }
-    assert_eq!(server.join().unwrap().unwrap(), (CLIENTS * LINE.len()) as u64);
+    assert_echoed(clients, server);
 }

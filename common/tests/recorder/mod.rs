@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 /// The fields of a span or event, as text.
 pub(crate) type Fields = BTreeMap<&'static str, String>;
@@ -39,6 +39,15 @@ impl Visit for Text<'_> {
 }
 
 impl Recorder {
+    /// The recorder of all threads. Once in a process, which has one global subscriber.
+    #[allow(dead_code, reason = "one of the packages records the test's own thread alone")]
+    pub(crate) fn of_all_threads() -> Self {
+        let recorder = Self::default();
+        let subscriber = tracing_subscriber::registry().with(recorder.clone());
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        recorder
+    }
+
     /// The only task with this value in this field.
     #[track_caller]
     pub(crate) fn task(&self, field: &str, value: impl ToString) -> TaskTrace {
