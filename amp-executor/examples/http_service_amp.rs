@@ -18,9 +18,11 @@ mod http_service;
 mod sockets;
 
 use amp_executor::cpu::{CpuControl, SystemCpus};
-use amp_executor::{AmpExecutor, Role, RoleConfig, RoleHandle, RolePlan, with_state};
+use amp_executor::{
+    AmpExecutor, AsyncIo, Reactor, Role, RoleConfig, RoleHandle, RolePlan, with_state,
+};
 use clap::Parser;
-use http_service::{Platform, Store, Unavailable};
+use http_service::{Listener, Options, Platform, Store, Unavailable};
 use sockets::{Arguments, AsyncIoListener, Sockets, TokioListener};
 use tokio::runtime::Builder;
 
@@ -78,11 +80,24 @@ fn plan() -> anyhow::Result<RolePlan> {
     Ok(RolePlan::new(plan)?)
 }
 
+/// Where the I/O role has nothing to do, its workers wait for the sockets themselves.
 fn main() -> anyhow::Result<()> {
     let Arguments { options, sockets } = Arguments::parse();
+    match sockets {
+        Sockets::AsyncIo => serve(&options, AsyncIo, AsyncIoListener::bind(options.address())?),
+        Sockets::Tokio => {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let listener = TokioListener::bind(runtime.handle().clone(), options.address())?;
+            serve(&options, runtime, listener)
+        }
+    }
+}
+
+fn serve(options: &Options, reactor: impl Reactor, listener: impl Listener) -> anyhow::Result<()> {
     let path = options.store.clone();
     let amp = AmpExecutor::builder()
         .plan(plan()?)
+        .reactor(IO, reactor)
         // The connection is made on the database's core, stays there, and needs no lock.
         .state(DATABASE, move |_core| {
             Store::open(path.as_deref()).expect("the store can be opened")
@@ -91,22 +106,7 @@ fn main() -> anyhow::Result<()> {
         .build()?;
     amp.placement().iter().for_each(|worker| println!("{worker}"));
     let (io, compute, database) = (amp.role(IO)?, amp.role(COMPUTE)?, amp.role(DATABASE)?);
-    let platform = Roles { io: io.clone(), compute, database };
-    let address = options.address();
-    // The thread that waits for the sockets is begun on the core of `io`, and stays there: a thread's children may run where it may. Elsewhere
-    // it would have to wait for those who compute.
-    match sockets {
-        Sockets::AsyncIo => {
-            let listener = io.spawn(move || AsyncIoListener::bind(address))?.join()??;
-            http_service::run(&options, platform, listener)?;
-        }
-        Sockets::Tokio => {
-            let waiting = || Builder::new_multi_thread().worker_threads(1).enable_io().build();
-            let waiting = io.spawn(waiting)?.join()??;
-            let listener = TokioListener::bind(waiting.handle().clone(), address)?;
-            http_service::run(&options, platform, listener)?;
-        }
-    }
+    http_service::run(options, Roles { io, compute, database }, listener)?;
     println!("{}", amp.shutdown());
     Ok(())
 }

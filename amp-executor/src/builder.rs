@@ -2,6 +2,7 @@
 
 mod assemble;
 mod error;
+mod threads;
 
 use std::fmt;
 use std::io;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use executor_common::cpu::{CpuControl, SystemCpus};
 use executor_common::sync::{Arc, thread};
-use executor_common::{Role, TaskPanic};
+use executor_common::{Reactor, Role, TaskPanic};
 
 pub use error::BuildError;
 
@@ -17,7 +18,6 @@ use crate::event::Event;
 use crate::executor::{AmpExecutor, WorkerThread};
 use crate::memory::lock_memory;
 use crate::pin::{PinOutcome, PinPolicy};
-use crate::placement::WorkerPlacement;
 use crate::plan::{RoleConfig, RolePlan};
 use crate::shared::Shared;
 use crate::stall::StallWatch;
@@ -54,6 +54,7 @@ pub struct AmpBuilder {
     pin: PinPolicy,
     hooks: Hooks,
     states: Vec<(Role, StateMakers)>,
+    reactors: Vec<(Role, std::sync::Arc<dyn Reactor>)>,
     shutdown_order: Option<Vec<Role>>,
     stall_limit: Option<Duration>,
     measures_delays: bool,
@@ -70,6 +71,7 @@ impl AmpBuilder {
             pin: PinPolicy::default(),
             hooks: Hooks::default(),
             states: Vec::new(),
+            reactors: Vec::new(),
             shutdown_order: None,
             stall_limit: None,
             measures_delays: false,
@@ -302,48 +304,6 @@ impl AmpBuilder {
         self
     }
 
-    /// Called on each worker's thread before its first task. A panic of the hook is swallowed.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let builder = amp_executor::AmpExecutor::builder().on_thread_start(|worker| println!("begins: {worker}"));
-    /// ```
-    pub fn on_thread_start(
-        mut self,
-        hook: impl Fn(&WorkerPlacement) + Send + Sync + 'static,
-    ) -> Self {
-        self.hooks.on_thread_start = Some(std::sync::Arc::new(hook));
-        self
-    }
-
-    /// Called on each worker's thread after its last task. A panic of the hook is swallowed.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let builder = amp_executor::AmpExecutor::builder().on_thread_stop(|worker| println!("ends: {worker}"));
-    /// ```
-    pub fn on_thread_stop(
-        mut self,
-        hook: impl Fn(&WorkerPlacement) + Send + Sync + 'static,
-    ) -> Self {
-        self.hooks.on_thread_stop = Some(std::sync::Arc::new(hook));
-        self
-    }
-
-    /// The workers' stack size in bytes. The standard library's default if this is not called.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let builder = amp_executor::AmpExecutor::builder().stack_size(8 << 20);
-    /// ```
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.stack_size = Some(bytes);
-        self
-    }
-
     /// Another source of CPUs and pins, to test plans for machines that are not here.
     #[doc(hidden)]
     pub fn cpus(mut self, cpus: std::sync::Arc<dyn CpuControl>) -> Self {
@@ -475,6 +435,7 @@ impl fmt::Debug for AmpBuilder {
             .field("measures_delays", &self.measures_delays)
             .field("locks_memory", &self.locks_memory)
             .field("stack_size", &self.stack_size)
+            .field("reactors", &self.reactors.iter().map(|(role, _)| role).collect::<Vec<_>>())
             .field("cpus", &self.cpus)
             .finish_non_exhaustive()
     }

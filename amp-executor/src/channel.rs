@@ -37,7 +37,7 @@ mod woken;
 use std::time::Instant;
 
 use executor_common::sync::asymmetric::Fences;
-use executor_common::{Parker, Unparker};
+use executor_common::{Unparker, WorkerParker};
 
 pub use lane::{Lane, Source};
 pub use lane_id::{LaneId, Origin};
@@ -243,17 +243,17 @@ impl<T> Channel<T> {
 
     /// Sleeps as worker number `worker` until it is woken or `deadline` has come, unless there is work or `must_look` says
     /// that there is another reason to stay awake. True if it slept. `also` are the lists of the roles that it lends to.
-    pub fn sleep<'l>(
+    pub async fn sleep<'l>(
         &'l self,
         worker: usize,
-        parker: &Parker,
+        parker: &WorkerParker,
         deadline: Option<Instant>,
         also: impl Iterator<Item = (&'l Sleepers, usize)> + Clone,
         must_look: impl FnOnce() -> bool,
     ) -> bool {
         let sleep = Sleep { parker, fences: self.fences, deadline };
         let lists = std::iter::once((&self.sleepers, worker)).chain(also);
-        sleep.sleep(lists, || self.has_work(worker) || must_look())
+        sleep.sleep(lists, || self.has_work(worker) || must_look()).await
     }
 
     /// Where those sleep who lend to this role.

@@ -2,8 +2,8 @@ use super::*;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-use executor_common::Ticket;
 use executor_common::sync::atomic::{AtomicUsize, Ordering};
+use executor_common::{Parker, Ticket};
 
 const NORMAL: LaneId = LaneId::NORMAL;
 

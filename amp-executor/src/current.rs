@@ -1,6 +1,6 @@
 //! Which worker the calling thread is.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use executor_common::sync::Arc;
 use executor_common::{DomainId, RunOutcome};
@@ -19,6 +19,8 @@ pub(crate) struct CurrentWorker {
 
 executor_common::sync::thread_local! {
     static CURRENT: RefCell<Option<CurrentWorker>> = const { RefCell::new(None) };
+    /// Whose worker rests on this thread, which its reactor has meanwhile.
+    static RESTING: Cell<DomainId> = const { Cell::new(DomainId::NONE) };
 }
 
 /// Says once, at its start, which worker the calling thread is; and at its end that it is none any more.
@@ -43,6 +45,17 @@ pub(crate) fn number_on(executor: DomainId) -> Option<usize> {
             .map(|worker| worker.number)
     };
     CURRENT.try_with(of_executor).ok().flatten()
+}
+
+/// Says whose worker rests on the calling thread, if any.
+pub(crate) fn rest(executor: Option<DomainId>) {
+    RESTING.with(|current| current.set(executor.unwrap_or(DomainId::NONE)));
+}
+
+/// Whether the calling thread is one of `executor`'s, which cannot wait for its own end: in a task, or in what its reactor runs.
+pub(crate) fn is_thread_of(executor: DomainId) -> bool {
+    number_on(executor).is_some()
+        || RESTING.try_with(|resting| resting.get() == executor).unwrap_or(false)
 }
 
 /// A handle has run a future's turn on the calling worker.

@@ -134,14 +134,16 @@ pub use builder::{AmpBuilder, BuildError};
 pub use ecosystem::LocalSpawner;
 pub use event::Event;
 pub use executor::AmpExecutor;
+#[cfg(feature = "async-io")]
+pub use executor_common::AsyncIo;
 #[cfg(feature = "serve-metrics")]
 pub use executor_common::MetricsServer;
 #[cfg(feature = "test-util")]
 pub use executor_common::test_util;
 pub use executor_common::{
     AbortHandle, CancellationToken, DelayMetrics, DropGuard, ExecutorMetrics, JoinError,
-    JoinHandle, JoinSet, Priority, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId,
-    TaskPanic, TimedOut, TrySpawnError, WorkerMetrics, block_on, cpu, yield_now,
+    JoinHandle, JoinSet, Priority, Reactor, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError,
+    TaskId, TaskPanic, TimedOut, TrySpawnError, WorkerMetrics, block_on, cpu, yield_now,
 };
 pub use handle::AmpHandle;
 pub use idle::{IdlePolicy, ParseIdlePolicyError};

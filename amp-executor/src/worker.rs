@@ -7,13 +7,17 @@ pub(crate) mod model;
 mod rest;
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::mem;
+use std::pin::pin;
 use std::time::Duration;
 
 use executor_common::cpu::CpuControl;
 use executor_common::panic::{caught, contained, discard, payload_text};
 use executor_common::sync::{Arc, Condvar, Mutex};
-use executor_common::{DomainId, Parker, enter_domain, enter_own_domain, set_in_place_counter};
+use executor_common::{
+    DomainId, WorkerParker, enter_domain, enter_own_domain, set_in_place_counter,
+};
 
 pub(crate) use hooks::Hooks;
 
@@ -52,7 +56,7 @@ pub(crate) struct Worker {
     /// The roles that it helps while it has nothing to do.
     pub(crate) lends: Vec<Lending>,
     pub(crate) states: StateMakers,
-    pub(crate) parker: Parker,
+    pub(crate) parker: WorkerParker,
     pub(crate) cpus: std::sync::Arc<dyn CpuControl>,
     pub(crate) hooks: Hooks,
 }
@@ -102,6 +106,40 @@ impl Worker {
     /// The thread's life.
     pub(crate) fn run(self, reports: &StartReports) {
         let (placement, mut watch) = self.take_place();
+        self.as_worker(|| {
+            let state_panic = caught(|| state::make(&self.states, self.core)).err().map(message_of);
+            self.hooks.thread_starts(&placement);
+            reports.report(StartReport { placement: placement.clone(), state_panic });
+        });
+        while let Err(payload) = caught(|| self.work_for_life(&mut watch)) {
+            self.as_worker(|| self.note_restart(message_of(payload)));
+        }
+        self.as_worker(|| {
+            self.end_local_futures();
+            self.hooks.thread_stops(&placement);
+            state::drop_all();
+            // As a worker: a destructor of what is cancelled there may end the executor, which must not wait for this thread.
+            self.role.leave(self.state());
+        });
+        // What the hook for panics owns goes with the role, which may be here.
+        contained(|| drop(self));
+    }
+
+    /// Makes the calling thread this worker while `f` runs.
+    pub(crate) fn as_worker<R>(&self, f: impl FnOnce() -> R) -> R {
+        /// Also while unwinding.
+        struct Leave;
+
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                // What the thread's own destructors join they must not run in place: the role may be gone by then.
+                set_in_place_counter(None);
+                enter_domain(DomainId::NONE, None);
+                enter_own_domain(DomainId::NONE);
+                become_worker(None);
+            }
+        }
+
         enter_domain(self.role.domain(), self.hooks.on_panic.clone());
         enter_own_domain(self.state().domain);
         set_in_place_counter(Some(current::count_in_place));
@@ -110,24 +148,18 @@ impl Worker {
             place: self.place,
             number: self.number,
         }));
-        let state_panic = caught(|| state::make(&self.states, self.core)).err().map(message_of);
-        self.hooks.thread_starts(&placement);
-        reports.report(StartReport { placement: placement.clone(), state_panic });
-        while let Err(payload) = caught(|| self.work(&mut watch)) {
-            self.note_restart(message_of(payload));
-        }
-        self.end_local_futures();
-        self.hooks.thread_stops(&placement);
-        state::drop_all();
-        // As a worker: a destructor of what is cancelled there may end the executor, which must not wait for this thread.
-        self.role.leave(self.state());
-        // What the thread's own destructors join they must not run in place: the role may be gone by then.
-        set_in_place_counter(None);
-        enter_domain(DomainId::NONE, None);
-        enter_own_domain(DomainId::NONE);
-        become_worker(None);
-        // What the hook for panics owns goes with the role, which may be here.
-        contained(|| drop(self));
+        let _leave = Leave;
+        f()
+    }
+
+    fn work_for_life(&self, watch: &mut PinWatch) {
+        let mut work = pin!(self.work(watch));
+        // Between two polls the thread is a reactor's, and whatever runs on it then is none of the role's.
+        self.parker.run(poll_fn(|context| {
+            let polled = self.as_worker(|| work.as_mut().poll(context));
+            current::rest(polled.is_pending().then_some(self.role.executor));
+            polled
+        }));
     }
 
     /// Pins the thread, and reads back what came of it.
@@ -169,13 +201,14 @@ impl Worker {
         self.hooks.report(&Event::WorkerRestarted { role, worker, core, message });
     }
 
-    fn work(&self, watch: &mut PinWatch) {
+    async fn work(&self, watch: &mut PinWatch) {
         let counters = &self.state().counters;
         let mut idle = Idle::new(self.idle, self.spin_for);
         idle.begin(counters.now_ns());
         let mut turns = Turns::new();
         let mut timed_ended = false;
         loop {
+            self.parker.after_turn().await;
             self.check_place(watch);
             let timed = self.timed_step();
             let mut found = timed == TimedStep::Ran;
@@ -201,7 +234,7 @@ impl Worker {
                 }
             }
             if idle.step(|| counters.now_ns()) == IdleStep::Sleep && timed != TimedStep::Soon {
-                self.sleep(watch);
+                self.sleep(watch).await;
                 idle.begin(counters.now_ns());
             }
         }

@@ -28,6 +28,7 @@ mod metrics;
 pub mod panic;
 mod park;
 mod priority;
+mod reactor;
 mod role;
 mod shutdown;
 mod spawn;
@@ -50,6 +51,9 @@ pub use metrics::{
 };
 pub use park::{Parker, Unparker};
 pub use priority::Priority;
+#[cfg(feature = "async-io")]
+pub use reactor::AsyncIo;
+pub use reactor::{Reactor, WorkerParker};
 pub use role::Role;
 pub use shutdown::ShutdownReport;
 pub use spawn::{Spawn, SpawnError, TrySpawnError};

@@ -7,13 +7,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
-use std::task::{RawWaker, RawWakerVTable, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::time::{Duration, Instant};
 
-use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::now;
-use crate::sync::parking::{Condvar, Mutex};
+use crate::sync::parking::{Condvar, Mutex as Lock};
+use crate::sync::{Arc, Mutex, now};
 
 /// No token, nobody asleep.
 const EMPTY: u32 = 0;
@@ -21,11 +20,15 @@ const EMPTY: u32 = 0;
 const PARKED: u32 = 1;
 /// A token is there for the next `park`.
 const NOTIFIED: u32 = 2;
+/// Who polls for the owner waits for the waker.
+const POLLED: u32 = 3;
 
 struct Inner {
     state: AtomicU32,
-    lock: Mutex,
+    lock: Lock,
     condvar: Condvar,
+    /// There whenever the state is `POLLED`, unless somebody has just taken it to wake it.
+    waker: Mutex<Option<Waker>>,
 }
 
 /// The sleeping side; owned by one thread at a time.
@@ -68,8 +71,9 @@ impl Parker {
     pub fn new() -> Self {
         let inner = Arc::new(Inner {
             state: AtomicU32::new(EMPTY),
-            lock: Mutex::default(),
+            lock: Lock::default(),
             condvar: Condvar::default(),
+            waker: Mutex::new(None),
         });
         Self { inner, _not_sync: PhantomData }
     }
@@ -136,6 +140,47 @@ impl Parker {
     /// ```
     pub fn park_until(&self, deadline: Instant) -> bool {
         self.inner.park(Some(deadline))
+    }
+
+    /// Takes a token, or has the context's waker woken when one comes: [`Parker::park`] for a thread that has something else to
+    /// wait in.
+    ///
+    /// Only the last waker is woken. Before the owner parks instead, it calls [`Parker::stop_polling`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    ///
+    /// use executor_common::{Parker, block_on};
+    ///
+    /// let parker = Parker::new();
+    /// let unparker = parker.unparker();
+    /// let other = std::thread::spawn(move || unparker.unpark());
+    /// block_on(poll_fn(|context| parker.poll_park(context)));
+    /// # other.join().unwrap();
+    /// ```
+    pub fn poll_park(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.inner.poll(context.waker()) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Nobody polls any more: no waker is woken. A token that has come before stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::{Context, Waker};
+    ///
+    /// use executor_common::Parker;
+    ///
+    /// let parker = Parker::new();
+    /// assert!(parker.poll_park(&mut Context::from_waker(Waker::noop())).is_pending());
+    /// parker.stop_polling();
+    /// assert!(!parker.unparker().unpark()); // nobody waits
+    /// parker.park();
+    /// ```
+    pub fn stop_polling(&self) {
+        self.inner.stop_polling();
     }
 }
 
@@ -210,18 +255,60 @@ impl Inner {
         }
     }
 
+    /// True if there was a token; otherwise `waker` is woken when one comes.
+    fn poll(&self, waker: &Waker) -> bool {
+        if self.take_token() {
+            return true;
+        }
+        let mut place = self.waker.lock();
+        // The old one is foreign code, and is dropped after the lock.
+        let _old = match &*place {
+            Some(known) if known.will_wake(waker) => None,
+            _ => place.replace(waker.clone()),
+        };
+        drop(place);
+        // Ordering: Relaxed on success. The lock orders it: an `unpark` that finds POLLED takes the lock after its swap, and cannot have had it
+        // before this thread had, or this exchange would have come after the swap. And one that has taken the old waker had swapped
+        // before, so that this exchange finds the token.
+        match self.state.compare_exchange(EMPTY, POLLED, Ordering::Relaxed, Ordering::Relaxed) {
+            Err(NOTIFIED) => {
+                let token = self.take_token();
+                debug_assert!(token, "only the owner takes tokens");
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn stop_polling(&self) {
+        // Ordering: Relaxed. Nothing is published; a token that comes right now makes the exchange fail, and stays.
+        let _ = self.state.compare_exchange(POLLED, EMPTY, Ordering::Relaxed, Ordering::Relaxed);
+        // Foreign code, which is dropped after the lock.
+        let waker = self.waker.lock().take();
+        drop(waker);
+    }
+
     fn unpark(&self) -> bool {
         // A swap and not a compare-exchange: also where a token is already there, the next `park` must
         // synchronise with this call.
         // Ordering: Release pairs with the Acquire in `take_token`.
-        if self.state.swap(NOTIFIED, Ordering::Release) != PARKED {
-            return false;
+        match self.state.swap(NOTIFIED, Ordering::Release) {
+            PARKED => {
+                // The owner holds the lock from announcing PARKED until it waits. Taking the lock once puts
+                // this notification after the beginning of that wait.
+                drop(self.lock.lock());
+                self.condvar.notify_one();
+                true
+            }
+            POLLED => {
+                let waker = self.waker.lock().take();
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                true
+            }
+            _ => false,
         }
-        // The owner holds the lock from announcing PARKED until it waits. Taking the lock once puts
-        // this notification after the beginning of that wait.
-        drop(self.lock.lock());
-        self.condvar.notify_one();
-        true
     }
 }
 
@@ -321,6 +408,40 @@ mod tests {
             here.park();
         }
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn the_last_waker_is_woken_once() {
+        let parker = Parker::new();
+        let (first, second) = (Arc::new(Wakes::default()), Arc::new(Wakes::default()));
+        let poll = |wakes: &Arc<Wakes>| {
+            parker.poll_park(&mut Context::from_waker(&Waker::from(Arc::clone(wakes))))
+        };
+        assert!(poll(&first).is_pending() && poll(&second).is_pending());
+        assert!(parker.unparker().unpark() && !parker.unparker().unpark());
+        assert_eq!([first.count(), second.count()], [0, 1]);
+        assert!(poll(&second).is_ready() && poll(&second).is_pending());
+        assert_eq!(Arc::strong_count(&first), 1);
+        parker.stop_polling();
+        assert!(!parker.unparker().unpark());
+        parker.stop_polling();
+        assert!(parker.park_timeout(Duration::ZERO), "the token was there");
+        assert_eq!((second.count(), Arc::strong_count(&second)), (1, 1));
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicU32);
+
+    impl Wakes {
+        fn count(&self) -> u32 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    impl std::task::Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     #[test]

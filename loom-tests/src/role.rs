@@ -7,7 +7,7 @@ use amp_executor::model::{Channel, LaneId, Turns};
 #[cfg(loom)]
 use amp_executor::model::{ModelAmp, ModelWorker};
 use amp_executor::{AmpBuilder, AmpExecutor, Priority, Role, RoleConfig};
-use executor_common::Parker;
+use executor_common::WorkerParker;
 use executor_common::sync::asymmetric::Fences;
 
 /// The role that most models have one of.
@@ -65,9 +65,10 @@ pub fn model<const WORKERS: usize>(
 }
 
 /// A channel for so many workers, with room for two items in each lane, and the workers' parkers.
-pub fn channel<const WORKERS: usize>() -> (Channel<usize>, [Parker; WORKERS]) {
-    let parkers = [(); WORKERS].map(|()| Parker::new());
-    let channel = Channel::new(2, parkers.each_ref().map(Parker::unparker), [], Fences::new());
+pub fn channel<const WORKERS: usize>() -> (Channel<usize>, [WorkerParker; WORKERS]) {
+    let parkers = [(); WORKERS].map(|()| WorkerParker::new(None));
+    let unparkers = parkers.each_ref().map(WorkerParker::unparker);
+    let channel = Channel::new(2, unparkers, [], Fences::new());
     (channel, parkers)
 }
 
@@ -75,7 +76,7 @@ pub fn channel<const WORKERS: usize>() -> (Channel<usize>, [Parker; WORKERS]) {
 pub fn consume(
     channel: &Channel<usize>,
     worker: usize,
-    parker: &Parker,
+    parker: &WorkerParker,
     wanted: usize,
 ) -> Vec<usize> {
     let (mut taken, mut turns) = (Vec::new(), Turns::new());
@@ -88,7 +89,7 @@ pub fn consume(
             None if channel.is_drained(worker) => break,
             None => {
                 let drained = || channel.is_drained(worker);
-                channel.sleep(worker, parker, None, std::iter::empty(), drained);
+                parker.run(channel.sleep(worker, parker, None, std::iter::empty(), drained));
             }
         }
     }

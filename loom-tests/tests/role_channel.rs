@@ -7,7 +7,7 @@ use std::task::Waker;
 use amp_executor::model::{Channel, PushError, Ring};
 use executor_common::sync::asymmetric::Fences;
 use executor_common::sync::{Arc, thread};
-use executor_common::{Parker, Ticket};
+use executor_common::{Parker, Ticket, WorkerParker};
 use loom_tests::check;
 use loom_tests::role::{NORMAL, consume};
 
@@ -34,8 +34,8 @@ fn push_blocking(channel: &Channel<usize>, item: usize) -> bool {
 }
 
 /// A channel for one worker.
-fn channel(capacity: usize) -> (Arc<Channel<usize>>, Parker) {
-    let parker = Parker::new();
+fn channel(capacity: usize) -> (Arc<Channel<usize>>, WorkerParker) {
+    let parker = WorkerParker::new(None);
     (Arc::new(Channel::new(capacity, [parker.unparker()], [], Fences::new())), parker)
 }
 
@@ -184,8 +184,8 @@ fn two_producers_reach_one_worker() {
 #[test]
 fn a_worker_that_takes_one_of_two_items_wakes_the_other_worker() {
     check("channel: two items, two workers", || {
-        let parkers = [Parker::new(), Parker::new()];
-        let unparkers = parkers.each_ref().map(Parker::unparker);
+        let parkers = [WorkerParker::new(None), WorkerParker::new(None)];
+        let unparkers = parkers.each_ref().map(WorkerParker::unparker);
         let channel = Arc::new(Channel::new(2, unparkers, [], Fences::new()));
         let [mine, theirs] = parkers;
         // The second place is filled and its worker woken while the first is not: that worker finds nothing. The

@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use amp_executor::model::{Channel, LaneId, Origin, PushError, Turns};
 use executor_common::sync::{Arc, thread};
-use executor_common::{Parker, Priority, Ticket};
+use executor_common::{Parker, Priority, Ticket, WorkerParker};
 use loom_tests::role::{NORMAL, channel, consume};
 use loom_tests::{aside, check};
 
@@ -22,7 +22,7 @@ const GO_HOME: usize = 99;
 fn work(
     channel: &Arc<Channel<usize>>,
     worker: usize,
-    parker: Parker,
+    parker: WorkerParker,
     wanted: usize,
 ) -> thread::JoinHandle<Vec<usize>> {
     let channel = Arc::clone(channel);
@@ -204,7 +204,7 @@ fn push_blocking(channel: &Channel<usize>, item: usize) -> bool {
 }
 
 /// A core's lane with two items, which fill it, and a spawner that waits for room.
-fn full() -> (Arc<Channel<usize>>, Parker, thread::JoinHandle<bool>) {
+fn full() -> (Arc<Channel<usize>>, WorkerParker, thread::JoinHandle<bool>) {
     let (channel, [parker]) = channel();
     let channel = Arc::new(channel);
     for item in [1, 2] {

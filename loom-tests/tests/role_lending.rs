@@ -5,7 +5,7 @@
 
 use amp_executor::model::{Channel, ModelAmp, ModelWorker, Turns};
 use amp_executor::{Role, RoleConfig};
-use executor_common::Parker;
+use executor_common::WorkerParker;
 use executor_common::sync::asymmetric::Fences;
 use executor_common::sync::{Arc, thread};
 use loom_tests::role::{NORMAL, ROLE, channel, consume, model, one_core};
@@ -18,16 +18,16 @@ struct Lent {
 }
 
 /// With the parker of the worker of the former.
-fn lent() -> (Arc<Lent>, Parker, Parker) {
+fn lent() -> (Arc<Lent>, WorkerParker, WorkerParker) {
     let (lender, [parker]) = channel();
-    let own = Parker::new();
+    let own = WorkerParker::new(None);
     let borrower = Channel::new(2, [own.unparker()], [parker.unparker()], Fences::new());
     (Arc::new(Lent { borrower, lender }), own, parker)
 }
 
 impl Lent {
     /// The lender: takes what it can get from either until it has so many items.
-    fn lend(&self, parker: &Parker, wanted: usize) -> usize {
+    fn lend(&self, parker: &WorkerParker, wanted: usize) -> usize {
         let (mut taken, mut turns) = (0, Turns::new());
         while taken < wanted {
             if let Some((_, origin)) = self.lender.take(0, &mut turns) {
@@ -39,7 +39,7 @@ impl Lent {
             } else {
                 let lists = std::iter::once((self.borrower.lenders(), 0));
                 let may_help = || self.borrower.has_lendable_work();
-                self.lender.sleep(0, parker, None, lists, may_help);
+                parker.run(self.lender.sleep(0, parker, None, lists, may_help));
             }
         }
         taken
@@ -47,7 +47,7 @@ impl Lent {
 }
 
 /// Runs the lender on a thread of its own.
-fn lend(lent: &Arc<Lent>, parker: Parker, wanted: usize) -> thread::JoinHandle<usize> {
+fn lend(lent: &Arc<Lent>, parker: WorkerParker, wanted: usize) -> thread::JoinHandle<usize> {
     let lent = Arc::clone(lent);
     thread::spawn(move || lent.lend(&parker, wanted))
 }
@@ -122,7 +122,7 @@ fn a_worker_is_called_before_a_lender() {
             let lent = Arc::clone(&lent);
             thread::spawn(move || {
                 let lists = std::iter::once((lent.borrower.lenders(), 0));
-                lent.lender.sleep(0, &parker, None, lists, || false);
+                parker.run(lent.lender.sleep(0, &parker, None, lists, || false));
             })
         };
         let working = {

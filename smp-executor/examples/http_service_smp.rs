@@ -19,8 +19,8 @@ mod sockets;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Parser;
-use http_service::{Platform, Store, Unavailable};
-use smp_executor::{Role, SmpExecutor, SmpHandle, Spawn};
+use http_service::{Listener, Options, Platform, Store, Unavailable};
+use smp_executor::{AsyncIo, Reactor, Role, SmpExecutor, SmpHandle, Spawn};
 use sockets::{Arguments, AsyncIoListener, Sockets, TokioListener};
 use tokio::runtime::Builder;
 
@@ -59,22 +59,23 @@ impl Platform for OnePool {
     }
 }
 
+/// Idle workers wait for the sockets themselves.
 fn main() -> anyhow::Result<()> {
     let Arguments { options, sockets } = Arguments::parse();
-    let executor = SmpExecutor::new()?;
-    let store = Arc::new(Mutex::new(Store::open(options.store.as_deref())?));
-    let platform = OnePool { pool: executor.handle(), store };
     match sockets {
-        Sockets::AsyncIo => {
-            let listener = AsyncIoListener::bind(options.address())?;
-            http_service::run(&options, platform, listener)?;
-        }
+        Sockets::AsyncIo => serve(&options, AsyncIo, AsyncIoListener::bind(options.address())?),
         Sockets::Tokio => {
-            let waiting = Builder::new_multi_thread().worker_threads(1).enable_io().build()?;
-            let listener = TokioListener::bind(waiting.handle().clone(), options.address())?;
-            http_service::run(&options, platform, listener)?;
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let listener = TokioListener::bind(runtime.handle().clone(), options.address())?;
+            serve(&options, runtime, listener)
         }
     }
+}
+
+fn serve(options: &Options, reactor: impl Reactor, listener: impl Listener) -> anyhow::Result<()> {
+    let executor = SmpExecutor::builder().reactor(reactor).build()?;
+    let store = Arc::new(Mutex::new(Store::open(options.store.as_deref())?));
+    http_service::run(options, OnePool { pool: executor.handle(), store }, listener)?;
     println!("{}", executor.shutdown());
     Ok(())
 }

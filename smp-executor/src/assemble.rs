@@ -3,7 +3,7 @@
 use std::iter;
 
 use executor_common::sync::{Arc, Counter, LOOM, SHUTTLE, now};
-use executor_common::{Parker, WorkerCounters};
+use executor_common::{Reactor, WorkerCounters, WorkerParker};
 
 use crate::fork::{Forks, Private};
 use crate::local::Own;
@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) forks_each: usize,
     pub(crate) thread_name: String,
     pub(crate) stack_size: Option<usize>,
+    /// Where idle workers wait.
+    pub(crate) reactor: Option<std::sync::Arc<dyn Reactor>>,
     pub(crate) settings: Settings,
 }
 
@@ -48,6 +50,7 @@ impl Default for Plan {
             forks_each: fork_capacity(None),
             thread_name: String::new(),
             stack_size: None,
+            reactor: None,
             settings: Settings::default(),
         }
     }
@@ -72,7 +75,8 @@ pub(crate) fn assemble(count: usize, plan: Plan) -> Option<(Arc<Shared>, Vec<Wor
                 counters: WorkerCounters::new(epoch),
                 held: Counter::new(),
             };
-            (Seat { index, tasks, forks, parker: Parker::new() }, remote)
+            let parker = WorkerParker::new(plan.reactor.clone());
+            (Seat { index, tasks, forks, parker }, remote)
         })
         .unzip();
     let sleep = Sleep::new(count, seats.iter().map(|seat| seat.parker.unparker()));

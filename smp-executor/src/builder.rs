@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use executor_common::cpu::{CpuControl, SystemCpus, default_parallelism};
 use executor_common::sync::{LOOM, thread};
-use executor_common::{TaskId, TaskPanic};
+use executor_common::{Reactor, TaskId, TaskPanic};
 
 use crate::SmpExecutor;
 use crate::assemble::{Plan, assemble, fork_capacity};
@@ -37,6 +37,7 @@ pub struct SmpBuilder {
     thread_name: String,
     stack_size: Option<usize>,
     pin_workers: bool,
+    reactor: Option<Arc<dyn Reactor>>,
     max_spares: usize,
     cpus: Arc<dyn CpuControl>,
     settings: Settings,
@@ -108,6 +109,7 @@ impl SmpBuilder {
             thread_name: String::from("smp"),
             stack_size: None,
             pin_workers: false,
+            reactor: None,
             max_spares: DEFAULT_MAX_SPARES,
             cpus: Arc::new(SystemCpus),
             settings: Settings::default(),
@@ -166,6 +168,27 @@ impl SmpBuilder {
     /// ```
     pub fn pin_workers(mut self, pin: bool) -> Self {
         self.pin_workers = pin;
+        self
+    }
+
+    /// Idle workers wait in this reactor: for sockets and timers of another library, and for tasks. Then no thread of that library stands between a
+    /// socket and the worker whose task reads it. While a task blocks the worker whose turn it is to wait there, the reactor stands still, unless the
+    /// library has a thread of its own for that.
+    ///
+    /// # Examples
+    ///
+    /// The features `async-io` and `tokio` have reactors. In a runtime of tokio's, its sockets and timers can be used as they are:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// let pool = smp_executor::SmpExecutor::builder().workers(1).reactor(runtime).build()?;
+    /// pool.spawn_future(async { tokio::time::sleep(Duration::from_millis(1)).await }).join()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reactor(mut self, reactor: impl Reactor) -> Self {
+        self.reactor = Some(Arc::new(reactor));
         self
     }
 
@@ -399,6 +422,7 @@ impl SmpBuilder {
             forks_each: fork_capacity(self.stack_size),
             thread_name: self.thread_name.clone(),
             stack_size: self.stack_size,
+            reactor: self.reactor,
             settings: self.settings,
         };
         let threads = count + plan.spares;
@@ -445,41 +469,5 @@ impl fmt::Debug for SmpBuilder {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use executor_common::sync::atomic::{AtomicUsize, Ordering};
-
-    #[test]
-    fn when_a_thread_is_refused_half_way_those_before_it_are_joined() {
-        for refused in 0..4 {
-            let counts = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
-            let (started, stopped) = (Arc::clone(&counts), Arc::clone(&counts));
-            let error = SmpBuilder::new()
-                .workers(4)
-                .on_thread_start(move |_| {
-                    started[0].fetch_add(1, Ordering::Relaxed);
-                })
-                .on_thread_stop(move |_| {
-                    stopped[1].fetch_add(1, Ordering::Relaxed);
-                })
-                .build_with(|index, spec| {
-                    if index == refused {
-                        return Err(io::Error::from(io::ErrorKind::WouldBlock));
-                    }
-                    spec.start()
-                })
-                .unwrap_err();
-            assert!(matches!(error, BuildError::Thread { index, .. } if index == refused));
-            let counts = counts.each_ref().map(|count| count.load(Ordering::Relaxed));
-            assert_eq!(counts, [refused, refused]);
-        }
-    }
-
-    #[test]
-    fn pins_go_round_the_allowed_cpus() {
-        let allowed: Vec<_> = SystemCpus.allowed().unwrap().iter().collect();
-        let pins = SmpBuilder::new().pin_workers(true).pins(allowed.len() * 2).unwrap();
-        let expected: Vec<_> = allowed.iter().chain(&allowed).map(|cpu| Some(*cpu)).collect();
-        assert_eq!(pins, expected);
-    }
-}
+#[path = "builder_tests.rs"]
+mod tests;

@@ -4,11 +4,13 @@ use std::cell::Cell;
 use std::ptr;
 
 use crate::shared::Shared;
+use crate::sleep::Sleep;
 use crate::worker::Worker;
 
 executor_common::sync::thread_local! {
     /// Invariant: null, or the address of the worker that runs on this thread, which outlives its entry.
     static CURRENT: Cell<*const Worker> = const { Cell::new(ptr::null()) };
+    static RESTING: Cell<Option<Resting>> = const { Cell::new(None) };
 }
 
 /// Calls `f` with the calling thread's worker, of whatever pool.
@@ -26,8 +28,30 @@ pub(crate) fn with_worker_of<R>(shared: &Shared, f: impl FnOnce(Option<&Worker>)
     with_worker(|worker| f(worker.filter(|worker| ptr::eq(worker.shared(), shared))))
 }
 
+/// Whose worker the calling thread is as soon as its reactor lets it: the address of a pool, for comparison only, and an index.
+#[derive(Clone, Copy)]
+struct Resting {
+    pool: *const Sleep,
+    index: usize,
+}
+
+/// Says which worker rests on the calling thread, if any: a reactor has the thread until something wakes the worker.
+pub(crate) fn rest(worker: Option<&Worker>) {
+    let resting = worker.map(|worker| {
+        let pool = ptr::from_ref(&worker.shared().sleep);
+        Resting { pool, index: worker.index() }
+    });
+    RESTING.with(|current| current.set(resting));
+}
+
+/// The worker of this pool that rests on the calling thread.
+pub(crate) fn resting_worker(pool: &Sleep) -> Option<usize> {
+    let resting = RESTING.try_with(Cell::get).ok().flatten();
+    resting.filter(|resting| ptr::eq(resting.pool, pool)).map(|resting| resting.index)
+}
+
 /// Makes `worker` the calling thread's worker while `f` runs.
-pub(crate) fn enter(worker: &Worker, f: impl FnOnce()) {
+pub(crate) fn enter<R>(worker: &Worker, f: impl FnOnce() -> R) -> R {
     /// Also while unwinding the entry must not outlive the worker.
     struct Leave<'a>(&'a Worker);
 
@@ -41,7 +65,7 @@ pub(crate) fn enter(worker: &Worker, f: impl FnOnce()) {
     CURRENT.with(|current| current.set(worker));
     worker.remote().private.attach(|| worker.shared().sleep.demand().takers() > 0);
     let _leave = Leave(worker);
-    f();
+    f()
 }
 
 /// The index of the worker that the calling thread is; `None` outside of SMP executors.

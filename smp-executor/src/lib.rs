@@ -118,14 +118,17 @@ pub use context::current_worker;
 #[cfg(any(feature = "futures-task", feature = "hyper"))]
 pub use ecosystem::LocalSpawner;
 pub use executor::SmpExecutor;
+#[cfg(feature = "async-io")]
+pub use executor_common::AsyncIo;
 #[cfg(feature = "serve-metrics")]
 pub use executor_common::MetricsServer;
 #[cfg(feature = "test-util")]
 pub use executor_common::test_util;
 pub use executor_common::{
     AbortHandle, CancellationToken, DelayMetrics, DropGuard, ExecutorMetrics, JoinError,
-    JoinHandle, JoinSet, Priority, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError, TaskId,
-    TaskPanic, TimedOut, TrySpawnError, WorkerMetrics, block_on, blocking, current_task, yield_now,
+    JoinHandle, JoinSet, Priority, Reactor, Role, RoleMetrics, ShutdownReport, Spawn, SpawnError,
+    TaskId, TaskPanic, TimedOut, TrySpawnError, WorkerMetrics, block_on, blocking, current_task,
+    yield_now,
 };
 pub use fork::join;
 pub use handle::SmpHandle;

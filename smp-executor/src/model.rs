@@ -205,7 +205,8 @@ impl ModelWorker {
     /// As `work_until`, by a worker that has lain down: sleeps first, and sees to it when it is woken.
     pub fn sleep_then_work_until(&self, done: impl Fn() -> bool) {
         let sleep = &self.worker.shared().sleep;
-        let searching = match sleep.sleep_until_woken(self.worker.index(), &self.worker.parker) {
+        let parker = &self.worker.parker;
+        let searching = match parker.run(sleep.sleep_until_woken(self.worker.index(), parker)) {
             Woken::ToSearch(searching) => Some(searching),
             Woken::ToLook | Woken::Dismissed => None,
         };
@@ -214,7 +215,7 @@ impl ModelWorker {
 
     fn take_turns(&self, mut searching: Option<Searching>, done: impl Fn() -> bool) {
         while !done() {
-            searching = self.worker.turn(searching);
+            searching = self.worker.parker.run(self.worker.take_turn(searching));
         }
         if let Some(evidence) = searching {
             self.worker.shared().sleep.stop_searching(evidence, || false);

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use executor_common::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use executor_common::sync::{Counter, Mutex};
-use executor_common::{Parker, Unparker};
+use executor_common::sync::{Counter, Mutex, now};
+use executor_common::{Unparker, WorkerParker};
 
+use crate::context::resting_worker;
 use sleepers::Sleepers;
 pub(crate) use sleepers::Substitute;
 
@@ -164,11 +165,13 @@ impl Sleep {
         }
     }
 
-    /// Wakes the top sleeper and counts it as searching, unless somebody searches already.
+    /// Wakes the top sleeper and counts it as searching, unless somebody searches already. On a thread where a worker rests in its reactor,
+    /// that one: it is the cheapest to wake.
     #[cold]
     fn wake_one(&self) {
         let mut sleepers = self.sleepers.lock();
-        let Some(worker) = sleepers.stack.last().copied() else { return };
+        let here = resting_worker(self).filter(|worker| sleepers.stack.contains(worker));
+        let Some(worker) = here.or_else(|| sleepers.stack.last().copied()) else { return };
         // Ordering: Relaxed. The woken worker synchronises through its parker's token.
         let transferred =
             self.counts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |counts| {
@@ -177,7 +180,7 @@ impl Sleep {
         if transferred.is_err() {
             return;
         }
-        sleepers.stack.pop();
+        sleepers.remove(worker);
         drop(sleepers);
         self.wakes_sent.add(1);
         self.places[worker].unparker.unpark();
@@ -223,10 +226,10 @@ impl Sleep {
     /// `searching` is this worker's evidence if it searched. It `is_bound` if there is something that only this worker could
     /// be woken for, so that a spare stays in play. `is_work_left` looks at everything that a
     /// sleeper could be woken for. Sleeping and looking again repeat until a waker takes the worker out.
-    pub(crate) fn fall_asleep(
+    pub(crate) async fn fall_asleep(
         &self,
         worker: usize,
-        parker: &Parker,
+        parker: &WorkerParker,
         searching: Option<Searching>,
         is_bound: bool,
         is_work_left: impl FnOnce(Others) -> bool,
@@ -247,13 +250,13 @@ impl Sleep {
         if worker >= self.core_workers && !is_bound {
             self.retire_asleep(worker);
         }
-        self.sleep_until_woken(worker, parker)
+        self.sleep_until_woken(worker, parker).await
     }
 
     /// Sleeps, among the sleepers or in the reserve.
-    pub(crate) fn sleep_until_woken(&self, worker: usize, parker: &Parker) -> Woken {
+    pub(crate) async fn sleep_until_woken(&self, worker: usize, parker: &WorkerParker) -> Woken {
         loop {
-            if !self.park(worker, parker) {
+            if !self.park(worker, parker).await {
                 return Woken::Dismissed;
             }
             let place = &self.places[worker];
@@ -271,12 +274,12 @@ impl Sleep {
     }
 
     /// Sleeps until there is a token. False if this is a spare that nobody has needed for long.
-    fn park(&self, worker: usize, parker: &Parker) -> bool {
+    async fn park(&self, worker: usize, parker: &WorkerParker) -> bool {
         if worker < self.core_workers {
-            parker.park();
+            parker.park().await;
             return true;
         }
-        while !parker.park_timeout(KEEP_ALIVE) {
+        while !parker.park_until(now().checked_add(KEEP_ALIVE)).await {
             if self.sleepers.lock().dismiss(worker) {
                 return false;
             }
@@ -421,7 +424,7 @@ impl Sleep {
         worker >= self.core_workers && self.surplus.load(Ordering::Relaxed) > 0
     }
 
-    /// A spare that is awake and has shared all of its tasks goes out of play, if one is surplus, until it is needed. None if
+    /// A spare that is awake and has shared all of its tasks goes out of play, if one is surplus, and then sleeps until it is needed. False if
     /// none was surplus, or if the pool ends: whoever ends it wakes those who are in the reserve by then.
     ///
     /// `if_all_asleep` is called if all others sleep that are in play: the last one of them to lie down took this one for
@@ -429,14 +432,13 @@ impl Sleep {
     pub(crate) fn retire(
         &self,
         spare: usize,
-        parker: &Parker,
         ends: impl FnOnce() -> bool,
         if_all_asleep: impl FnOnce(),
-    ) -> Option<Woken> {
+    ) -> bool {
         let mut sleepers = self.sleepers.lock();
         let before = sleepers.stack.len();
         if ends() || !sleepers.retire(spare) {
-            return None;
+            return false;
         }
         self.count_sleepers(before, &sleepers);
         let all_asleep = sleepers.all_asleep();
@@ -444,7 +446,7 @@ impl Sleep {
         if all_asleep {
             if_all_asleep();
         }
-        Some(self.sleep_until_woken(spare, parker))
+        true
     }
 
     /// A spare among the sleepers, which has looked, goes out of play if one is surplus.

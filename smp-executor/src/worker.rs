@@ -9,13 +9,15 @@ use patience::Patience;
 pub(crate) use search::pause;
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::ptr::NonNull;
 use std::time::Instant;
 
 use executor_common::sync::atomic::{Ordering, fence};
 use executor_common::sync::{Arc, now};
 use executor_common::{
-    DomainId, Parker, Priority, RunOutcome, Runnable, WorkerCounters, enter_domain,
+    DomainId, Priority, RunOutcome, Runnable, WorkerCounters, WorkerParker, enter_domain,
     enter_own_domain, set_blocker, set_in_place_counter,
 };
 
@@ -34,7 +36,7 @@ pub(crate) struct Seat {
     pub(crate) index: usize,
     pub(crate) tasks: RunQueue,
     pub(crate) forks: Forks,
-    pub(crate) parker: Parker,
+    pub(crate) parker: WorkerParker,
 }
 
 /// The state of one worker, on its own thread.
@@ -44,7 +46,7 @@ pub(crate) struct Worker {
     remote: RemoteRef,
     pub(crate) tasks: RunQueue,
     pub(crate) forks: Forks,
-    pub(crate) parker: Parker,
+    pub(crate) parker: WorkerParker,
     tick: Cell<u32>,
     /// When, and at which tick, this worker has looked into the inbox out of turn.
     last_inbox_look: Cell<Instant>,
@@ -62,6 +64,16 @@ struct RemoteRef(NonNull<Remote>);
 // SAFETY: the pointer is used as a shared reference, to what is shared between threads anyway.
 unsafe impl Send for RemoteRef {}
 
+/// What a worker has done, or has to do next.
+enum Turn {
+    /// It has run something.
+    Ran,
+    /// There is nothing to do. With the evidence if it is counted as searching.
+    Sleep(Option<Searching>),
+    /// It is a spare, and one is surplus.
+    Retire,
+}
+
 /// Something to run.
 enum Found {
     Task(Runnable),
@@ -73,6 +85,7 @@ impl Worker {
         let Seat { index, tasks, forks, parker } = seat;
         let seed = (index as u32 + 1).wrapping_mul(0x9E37_79B9) | 1;
         let remote = RemoteRef(NonNull::from(shared.remote(index)));
+        let has_reactor = parker.has_reactor();
         Self {
             index,
             shared,
@@ -84,7 +97,7 @@ impl Worker {
             last_inbox_look: Cell::new(now()),
             last_inbox_tick: Cell::new(0),
             inbox_interval: Cell::new(MAX_INBOX_INTERVAL),
-            patience: Patience::new(),
+            patience: Patience::new(has_reactor),
             random: Cell::new(seed),
             dismissed: Cell::new(false),
         }
@@ -128,22 +141,53 @@ impl Worker {
     pub(crate) fn run(self) {
         // Last of all, and also if this crate has a bug that panics: a shutdown waits for it.
         let _leave = Leave(Arc::clone(&self.shared));
-        enter_domain(self.shared.domain, self.shared.hooks.on_panic.clone());
-        enter_own_domain(self.remote().own.domain);
-        set_blocker(Some(spares::BLOCKER));
-        set_in_place_counter(Some(count_in_place));
-        context::enter(&self, || {
-            observe::call(self.shared.hooks.on_thread_start.as_ref(), self.index);
-            self.work();
-            self.empty_queues();
-            observe::call(self.shared.hooks.on_thread_stop.as_ref(), self.index);
-            // What the hook has spawned.
-            self.empty_queues();
-        });
+        self.work_for_life();
         if self.index >= self.shared.core_workers {
             let Self { index, shared, tasks, forks, parker, .. } = self;
             shared.spares.leave(&shared, Seat { index, tasks, forks, parker });
         }
+    }
+
+    fn work_for_life(&self) {
+        let mut life = pin!(self.live());
+        // Between two polls the thread is a reactor's, and whatever runs on it then is none of the pool's.
+        self.parker.run(poll_fn(|context| {
+            let polled = self.as_worker(|| life.as_mut().poll(context));
+            context::rest(polled.is_pending().then_some(self));
+            polled
+        }));
+    }
+
+    /// Makes the calling thread this worker while `f` runs.
+    fn as_worker<R>(&self, f: impl FnOnce() -> R) -> R {
+        /// Also while unwinding.
+        struct Leave;
+
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                set_blocker(None);
+                set_in_place_counter(None);
+                // What the thread's own destructors join they must not run in place: the pool may be gone by then.
+                enter_domain(DomainId::NONE, None);
+                enter_own_domain(DomainId::NONE);
+            }
+        }
+
+        enter_domain(self.shared.domain, self.shared.hooks.on_panic.clone());
+        enter_own_domain(self.remote().own.domain);
+        set_blocker(Some(spares::BLOCKER));
+        set_in_place_counter(Some(count_in_place));
+        let _leave = Leave;
+        context::enter(self, f)
+    }
+
+    async fn live(&self) {
+        observe::call(self.shared.hooks.on_thread_start.as_ref(), self.index);
+        self.work().await;
+        self.empty_queues();
+        observe::call(self.shared.hooks.on_thread_stop.as_ref(), self.index);
+        // What the hook has spawned.
+        self.empty_queues();
     }
 
     /// Leaves nothing behind that nobody would come for.
@@ -158,10 +202,11 @@ impl Worker {
         }
     }
 
-    fn work(&self) {
+    async fn work(&self) {
         let mut searching = None;
         while self.shared.lifecycle.phase() != Phase::Stopping && !self.dismissed.get() {
-            searching = self.turn(searching);
+            searching = self.take_turn(searching).await;
+            self.parker.after_turn().await;
         }
         if let Some(evidence) = searching {
             self.shared.sleep.stop_searching(evidence, || false);
@@ -170,34 +215,44 @@ impl Worker {
 
     /// Runs one task, or lies down once. Takes and returns the evidence that this worker is counted as
     /// searching.
-    pub(crate) fn turn(&self, searching: Option<Searching>) -> Option<Searching> {
+    #[inline]
+    pub(crate) async fn take_turn(&self, searching: Option<Searching>) -> Option<Searching> {
+        match self.turn(searching) {
+            Turn::Ran => None,
+            Turn::Sleep(searching) => self.sleep(searching).await,
+            Turn::Retire => self.retire().await,
+        }
+    }
+
+    /// Runs one task, if there is one.
+    fn turn(&self, searching: Option<Searching>) -> Turn {
         if searching.is_none() && self.shared.sleep.is_surplus(self.index) && !self.is_bound() {
-            return self.retire();
+            return Turn::Retire;
         }
         if searching.is_none()
             && let Some(task) = self.next_own()
         {
             self.run_task(task);
-            return None;
+            return Turn::Ran;
         }
         let was_searching = searching.is_some();
         let Some(evidence) = searching.or_else(|| self.shared.sleep.start_searching()) else {
             // What nobody is in a hurry for is nobody's in particular either.
             let Some(task) = self.shared.inbox.take(Priority::Low) else {
-                return self.sleep(None);
+                return Turn::Sleep(None);
             };
             self.run_task(task);
-            return None;
+            return Turn::Ran;
         };
         let Some(found) = self.search() else {
             if was_searching {
                 self.counters().useless_wakes.add_owned(1);
             }
-            return self.sleep(Some(evidence));
+            return Turn::Sleep(Some(evidence));
         };
         self.shared.sleep.stop_searching(evidence, || self.shared.last_look(self.index));
         self.run_found(found);
-        None
+        Turn::Ran
     }
 
     #[inline(always)]
@@ -263,19 +318,22 @@ impl Worker {
 
     /// Lies down until there is something to do. Returns the evidence if a waker counted this worker as
     /// searching.
-    fn sleep(&self, searching: Option<Searching>) -> Option<Searching> {
+    async fn sleep(&self, searching: Option<Searching>) -> Option<Searching> {
         let counters = self.counters();
         counters.end_busy();
         counters.parks.add_owned(1);
         observe::call(self.shared.hooks.on_park.as_ref(), self.index);
         let begin = now();
+        let is_work_left = |others| self.is_work_left(others);
+        let is_bound = self.is_bound();
         let woken = self.shared.sleep.fall_asleep(
             self.index,
             &self.parker,
             searching,
-            self.is_bound(),
-            |others| self.is_work_left(others),
+            is_bound,
+            is_work_left,
         );
+        let woken = woken.await;
         self.patience.note_sleep(now().duration_since(begin));
         self.woken(woken)
     }
@@ -307,7 +365,7 @@ impl Worker {
     }
 
     /// A spare goes out of play, since the worker for which it came goes on. Others run what it has queued.
-    fn retire(&self) -> Option<Searching> {
+    async fn retire(&self) -> Option<Searching> {
         self.counters().end_busy();
         self.open_queues();
         let shared = &self.shared;
@@ -318,10 +376,11 @@ impl Worker {
             }
         };
         let ends = || shared.lifecycle.phase() == Phase::Stopping;
-        shared
-            .sleep
-            .retire(self.index, &self.parker, ends, if_all_asleep)
-            .and_then(|woken| self.woken(woken))
+        if !shared.sleep.retire(self.index, ends, if_all_asleep) {
+            return None;
+        }
+        let woken = shared.sleep.sleep_until_woken(self.index, &self.parker).await;
+        self.woken(woken)
     }
 
     /// Moves everything to where others can steal it, and wakes somebody for it: this worker takes nothing for a while.
@@ -373,11 +432,6 @@ struct Leave(Arc<Shared>);
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        set_blocker(None);
-        set_in_place_counter(None);
-        // What the thread's own destructors join they must not run in place: the pool may be gone by then.
-        enter_domain(DomainId::NONE, None);
-        enter_own_domain(DomainId::NONE);
         self.0.lifecycle.leave(1);
     }
 }
@@ -386,6 +440,7 @@ impl Drop for Leave {
 mod tests {
     use executor_common::{Priority, closure_task};
 
+    use super::Turn;
     use crate::assemble::{Plan, assemble};
     use crate::context;
 
@@ -396,7 +451,7 @@ mod tests {
         let woken = shared.sleep.start_searching().expect("nobody else searches");
         let (task, handle) = closure_task(shared.domain, || 7);
         shared.submit(Priority::Normal, task);
-        assert!(workers[0].turn(None).is_none());
+        assert!(matches!(workers[0].turn(None), Turn::Ran));
         assert!(handle.is_finished(), "the worker had to run the task in this turn");
         shared.sleep.stop_searching(woken, || false);
     }

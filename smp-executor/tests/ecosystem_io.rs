@@ -5,14 +5,21 @@ mod programs;
 mod support;
 
 use programs::Polled;
-use smp_executor::{SmpExecutor, SmpHandle};
-use support::{pool, watched};
+use smp_executor::{AsyncIo, SmpExecutor, SmpHandle};
+use support::watched;
+
+/// Of so many workers, which wait in place, or in a reactor.
+fn pools(workers: usize) -> [SmpExecutor; 3] {
+    let builder = || SmpExecutor::builder().workers(workers);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    [builder(), builder().reactor(AsyncIo), builder().reactor(runtime)]
+        .map(|builder| builder.build().unwrap())
+}
 
 /// Runs the program on pools of one worker and of two, and fails if a task was polled on a thread of somebody else's.
 fn on_pools(program: fn(&SmpHandle, &Polled)) {
     watched(move || {
-        for workers in [1, 2] {
-            let executor: SmpExecutor = pool(workers);
+        for executor in [1, 2].into_iter().flat_map(pools) {
             let polled = Polled::default();
             program(&executor.handle(), &polled);
             polled.only_on(&executor.broadcast(|_| std::thread::current().id()));

@@ -3,7 +3,7 @@
 use executor_common::cpu::default_parallelism;
 use executor_common::sync::asymmetric::Fences;
 use executor_common::sync::{Arc, now};
-use executor_common::{DomainId, Parker, Role};
+use executor_common::{DomainId, Reactor, Role, WorkerParker};
 
 use super::{AmpBuilder, BuildError};
 use crate::deadlock::WaitGraph;
@@ -21,10 +21,10 @@ pub(super) fn assemble(
     plan: &RolePlan,
 ) -> Result<(Arc<Shared>, Vec<Worker>), BuildError> {
     check_cores(builder, plan)?;
-    check_states(builder, plan)?;
+    check_roles(builder, plan)?;
     let shutdown_order = shutdown_order(builder, plan)?;
     let roles: Vec<_> = plan.roles().collect();
-    let parkers = parkers(&roles);
+    let parkers = parkers(builder, &roles);
     let (executor, epoch) = (DomainId::unique(), now());
     let mut states: Vec<Arc<RoleState>> = Vec::new();
     let mut first_worker = 0;
@@ -40,7 +40,7 @@ pub(super) fn assemble(
             cores: config.core_set().iter().collect(),
             unparkers: parkers[index].iter().map(|(_, parker)| parker.unparker()).collect(),
             lenders: lenders.map(|(number, parker)| (*number, parker.unparker())).collect(),
-            sleep_fences: sleep_fences(plan, config),
+            sleep_fences: sleep_fences(builder, plan, config),
             state_types: makers(builder, config.role()).types(),
             epoch,
             measures_delays: builder.measures_delays,
@@ -54,6 +54,7 @@ pub(super) fn assemble(
     for ((index, config), parkers) in roles.iter().enumerate().zip(parkers) {
         for (place, (core, (number, parker))) in config.core_set().iter().zip(parkers).enumerate() {
             let is_shared = plan.is_core_shared(config.role(), core);
+            let parks = is_shared || reactor(builder, config.role()).is_some();
             let spin_window = config.timed_spin_window().as_nanos() as u64;
             workers.push(Worker {
                 role: Arc::clone(&states[index]),
@@ -62,7 +63,7 @@ pub(super) fn assemble(
                 core,
                 pin: builder.pin,
                 sched: config.sched_class(),
-                idle: idle_in_force(config.idle_policy(), is_shared, is_crowded),
+                idle: idle_in_force(config.idle_policy(), parks, is_crowded),
                 spin_for: if is_crowded { SPIN_FOR_CROWDED } else { SPIN_FOR },
                 spin_window_ns: if is_shared { 0 } else { spin_window },
                 lends: lendings(&roles, &states, index, place),
@@ -79,36 +80,38 @@ pub(super) fn assemble(
 }
 
 /// The number and the parker of each worker, by role.
-fn parkers(roles: &[&RoleConfig]) -> Vec<Vec<(usize, Parker)>> {
+fn parkers(builder: &AmpBuilder, roles: &[&RoleConfig]) -> Vec<Vec<(usize, WorkerParker)>> {
     let mut number = 0..;
     let mut of_role = |config: &&RoleConfig| {
         let workers = number.by_ref().take(config.core_set().len());
-        workers.map(|number| (number, Parker::new())).collect()
+        let reactor = reactor(builder, config.role());
+        workers.map(|number| (number, WorkerParker::new(reactor.clone()))).collect()
     };
     roles.iter().map(&mut of_role).collect()
 }
 
-/// What a worker may do while it has nothing to do. On a core that two roles share it parks; and where there are more workers
-/// than CPUs for them, quota included, nobody spins for ever.
-fn idle_in_force(asked: IdlePolicy, is_shared: bool, is_crowded: bool) -> IdlePolicy {
+/// What a worker may do while it has nothing to do. On a core that two roles share it parks, and where events come from a reactor, which
+/// a spinning worker would not see; and where there are more workers than CPUs for them, quota included, nobody spins for ever.
+fn idle_in_force(asked: IdlePolicy, parks: bool, is_crowded: bool) -> IdlePolicy {
     match asked {
-        _ if is_shared => IdlePolicy::Park,
+        _ if parks => IdlePolicy::Park,
         IdlePolicy::Spin if is_crowded => IdlePolicy::Backoff,
         asked => asked,
     }
 }
 
-fn sleep_fences(plan: &RolePlan, config: &RoleConfig) -> Fences {
-    if wakers_pay(plan, config) { Fences::full() } else { Fences::new() }
+fn sleep_fences(builder: &AmpBuilder, plan: &RolePlan, config: &RoleConfig) -> Fences {
+    let has_reactor = |role| reactor(builder, role).is_some();
+    if wakers_pay(plan, config, &has_reactor) { Fences::full() } else { Fences::new() }
 }
 
 /// Workers that lie down at once, each time they find nothing, do not make everybody else pay for it. Unless they lend: then
 /// they are called by the spawners of other roles as well, and have to pay where those do not.
-fn wakers_pay(plan: &RolePlan, config: &RoleConfig) -> bool {
+fn wakers_pay(plan: &RolePlan, config: &RoleConfig, has_reactor: &impl Fn(Role) -> bool) -> bool {
     let shares = config.core_set().iter().any(|core| plan.is_core_shared(config.role(), core));
     let is_lent_to = |other: &&RoleConfig| lends(config, other);
-    (shares || config.idle_policy() == IdlePolicy::Park)
-        && plan.roles().filter(is_lent_to).all(|other| wakers_pay(plan, other))
+    (shares || config.idle_policy() == IdlePolicy::Park || has_reactor(config.role()))
+        && plan.roles().filter(is_lent_to).all(|other| wakers_pay(plan, other, has_reactor))
 }
 
 fn lends(lender: &RoleConfig, borrower: &RoleConfig) -> bool {
@@ -131,15 +134,24 @@ fn lendings(
     roles[lender].lends_to().iter().filter_map(to).collect()
 }
 
+fn reactor(builder: &AmpBuilder, role: Role) -> Option<std::sync::Arc<dyn Reactor>> {
+    let mut of_role = builder.reactors.iter().rev().filter(|(of, _)| *of == role);
+    of_role.next().map(|(_, reactor)| std::sync::Arc::clone(reactor))
+}
+
 fn makers(builder: &AmpBuilder, role: Role) -> StateMakers {
     let of_role = builder.states.iter().find(|(of, _)| *of == role);
     of_role.map(|(_, makers)| makers.clone()).unwrap_or_default()
 }
 
-fn check_states(builder: &AmpBuilder, plan: &RolePlan) -> Result<(), BuildError> {
+/// Whether there are the roles that states and reactors are for.
+fn check_roles(builder: &AmpBuilder, plan: &RolePlan) -> Result<(), BuildError> {
     let is_missing = |role: &Role| !plan.roles().any(|config| config.role() == *role);
-    match builder.states.iter().map(|(role, _)| *role).find(is_missing) {
-        Some(role) => Err(BuildError::NoSuchRole { role, what: "a state" }),
+    if let Some(role) = builder.states.iter().map(|(role, _)| *role).find(is_missing) {
+        return Err(BuildError::NoSuchRole { role, what: "a state" });
+    }
+    match builder.reactors.iter().map(|(role, _)| *role).find(is_missing) {
+        Some(role) => Err(BuildError::NoSuchRole { role, what: "a reactor" }),
         None => Ok(()),
     }
 }
@@ -194,7 +206,7 @@ mod tests {
     fn who_lends_pays_where_spawners_of_other_roles_do_not() {
         let wakers_pay = |list: &str, role: usize| {
             let plan = RolePlan::parse(list).unwrap();
-            wakers_pay(&plan, plan.roles().nth(role).unwrap())
+            wakers_pay(&plan, plan.roles().nth(role).unwrap(), &|_| false)
         };
         assert!(!wakers_pay("a=0", 0));
         assert!(wakers_pay("a=0 idle=park", 0));

@@ -42,12 +42,13 @@
 //! parking, so that no token survives into the next sleep. A worker can be in more than one list, of its own role and of those that it
 //! lends to, and be taken out of two; then a second token may survive, and costs one useless look.
 
+use std::mem::ManuallyDrop;
 use std::time::Instant;
 
 use executor_common::sync::Mutex;
 use executor_common::sync::asymmetric::Fences;
 use executor_common::sync::atomic::{AtomicUsize, Ordering};
-use executor_common::{Parker, Unparker};
+use executor_common::{Unparker, WorkerParker};
 
 /// Workers that sleep, of those that a list was made for.
 #[derive(Debug)]
@@ -146,7 +147,7 @@ fn take_out(list: &mut Vec<usize>, worker: usize) -> Option<usize> {
 #[derive(Debug)]
 pub(super) struct Sleep<'a> {
     /// The worker's own.
-    pub(super) parker: &'a Parker,
+    pub(super) parker: &'a WorkerParker,
     /// Those of the channel.
     pub(super) fences: Fences,
     /// It sleeps no longer than until then.
@@ -156,40 +157,55 @@ pub(super) struct Sleep<'a> {
 impl Sleep<'_> {
     /// Sleeps, known in each of `lists` by its number there, until it is woken, unless `found` sees a reason not to. True if
     /// it slept.
-    pub(super) fn sleep<'l>(
+    pub(super) async fn sleep<'l>(
         &self,
         lists: impl Iterator<Item = (&'l Sleepers, usize)> + Clone,
         found: impl FnOnce() -> bool,
     ) -> bool {
-        for (list, worker) in lists.clone() {
-            list.enter(worker);
-        }
+        let entered = Entered::new(lists);
         // Ordering: W2, pairs with the fence of a producer. Without it `found` and the producer's look at
         // `count` could both miss, and the worker would sleep beside work.
         self.fences.slow();
         let sleeps = !found();
-        let has_token = sleeps
-            && match self.deadline {
-                None => {
-                    self.parker.park();
-                    true
-                }
-                Some(deadline) => self.parker.park_until(deadline),
-            };
-        let mut taken_out = false;
-        for (list, worker) in lists {
-            taken_out |= !list.leave(worker);
-        }
-        if taken_out && !has_token {
-            self.parker.park();
+        let has_token = sleeps && self.parker.park_until(self.deadline).await;
+        if entered.leave() && !has_token {
+            self.parker.park().await;
         }
         sleeps
+    }
+}
+
+/// A worker is in all of these lists, unless a waker has taken it out. It leaves them also while it unwinds out of its sleep.
+struct Entered<'l, I: Iterator<Item = (&'l Sleepers, usize)> + Clone>(I);
+
+impl<'l, I: Iterator<Item = (&'l Sleepers, usize)> + Clone> Entered<'l, I> {
+    fn new(lists: I) -> Self {
+        for (list, worker) in lists.clone() {
+            list.enter(worker);
+        }
+        Self(lists)
+    }
+
+    /// True if a waker has taken the worker out of a list.
+    fn leave(self) -> bool {
+        ManuallyDrop::new(self).leave_all()
+    }
+
+    fn leave_all(&self) -> bool {
+        self.0.clone().fold(false, |taken_out, (list, worker)| taken_out | !list.leave(worker))
+    }
+}
+
+impl<'l, I: Iterator<Item = (&'l Sleepers, usize)> + Clone> Drop for Entered<'l, I> {
+    fn drop(&mut self) {
+        self.leave_all();
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use executor_common::Parker;
     use std::time::Duration;
 
     #[test]
@@ -218,26 +234,27 @@ mod tests {
 
     #[test]
     fn a_worker_that_finds_work_leaves_no_token_behind() {
-        let parker = Parker::new();
+        let parker = WorkerParker::new(None);
         let list = Sleepers::new([parker.unparker()]);
         for deadline in [None, Some(Instant::now())] {
             let sleep = Sleep { parker: &parker, fences: Fences::full(), deadline };
             // The producer comes between the worker's entry and its look.
             let slept = sleep.sleep(std::iter::once((&list, 0)), || list.wake_one());
-            assert!(!slept && !list.anybody());
-            assert!(!parker.park_timeout(Duration::ZERO));
+            assert!(!parker.run(slept) && !list.anybody());
+            assert!(!parker.run(parker.park_until(Some(Instant::now()))));
         }
     }
 
     #[test]
     fn a_sleep_that_ends_by_itself_leaves_all_lists() {
-        let parker = Parker::new();
+        let parker = WorkerParker::new(None);
         let lists = [(); 2].map(|()| Sleepers::new([parker.unparker()]));
         let sleep =
             Sleep { parker: &parker, fences: Fences::new(), deadline: Some(Instant::now()) };
-        assert!(sleep.sleep(lists.iter().map(|list| (list, 0)), || false));
+        let lie_down = |found| sleep.sleep(lists.iter().map(|list| (list, 0)), move || found);
+        assert!(parker.run(lie_down(false)));
         assert!(!lists.iter().any(Sleepers::anybody));
-        assert!(!sleep.sleep(lists.iter().map(|list| (list, 0)), || true));
+        assert!(!parker.run(lie_down(true)));
         assert!(!lists.iter().any(Sleepers::anybody));
     }
 

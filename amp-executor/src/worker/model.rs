@@ -8,12 +8,11 @@ use std::cell::RefCell;
 use std::fmt;
 
 use executor_common::sync::{Arc, now};
-use executor_common::{DomainId, Role, ShutdownReport, enter_domain, enter_own_domain};
+use executor_common::{Role, ShutdownReport};
 
 use super::dispatch::TimedStep;
 use super::{StartReports, Worker};
 use crate::channel::Turns;
-use crate::current::{CurrentWorker, become_worker};
 use crate::handle::AmpHandle;
 use crate::role::RoleState;
 use crate::shared::Shared;
@@ -96,18 +95,7 @@ impl ModelAmp {
 impl ModelWorker {
     /// Makes the calling thread this worker while `f` runs.
     pub fn enter(&self, f: impl FnOnce()) {
-        let worker = &self.worker;
-        enter_domain(worker.role.domain(), worker.hooks.on_panic.clone());
-        enter_own_domain(worker.state().domain);
-        become_worker(Some(CurrentWorker {
-            role: Arc::clone(&worker.role),
-            place: worker.place,
-            number: worker.number,
-        }));
-        f();
-        enter_domain(DomainId::NONE, None);
-        enter_own_domain(DomainId::NONE);
-        become_worker(None);
+        self.worker.as_worker(f);
     }
 
     /// The whole life of a worker's thread: works until the role ends, cancels what is left, leaves.
@@ -143,7 +131,7 @@ impl ModelWorker {
         // There is no time in a model, and a sleep until then would have no end.
         if wakes_at.is_none_or(|wakes_at| wakes_at > now()) {
             let (_, mut watch) = self.worker.take_place();
-            self.worker.sleep_until(wakes_at, &mut watch);
+            self.worker.parker.run(self.worker.sleep_until(wakes_at, &mut watch));
         }
     }
 

@@ -7,12 +7,12 @@ use crate::pin::{Look, PinWatch};
 
 impl Worker {
     /// Sleeps until there is something to do, or until shortly before a timed task is due.
-    pub(super) fn sleep(&self, watch: &mut PinWatch) {
-        self.sleep_until(self.wakes_at(), watch);
+    pub(super) async fn sleep(&self, watch: &mut PinWatch) {
+        self.sleep_until(self.wakes_at(), watch).await;
     }
 
     /// Sleeps until there is something to do, or until `wakes_at`, unless that is not the right time any more.
-    pub(super) fn sleep_until(&self, wakes_at: Option<Instant>, watch: &mut PinWatch) {
+    pub(super) async fn sleep_until(&self, wakes_at: Option<Instant>, watch: &mut PinWatch) {
         self.note_place(watch.now());
         let state = self.state();
         let lists = self.lends.iter().map(|lend| (lend.role.channel.lenders(), lend.place));
@@ -23,7 +23,7 @@ impl Worker {
             }
             must_look
         });
-        if slept {
+        if slept.await {
             state.counters.wakes.add_owned(1);
         }
         self.pass_calls_on();

@@ -11,7 +11,7 @@ use crate::http_service::Options;
 pub(crate) use async_io_sockets::AsyncIoListener;
 pub(crate) use tokio_sockets::TokioListener;
 
-/// Both wake the executor's tasks from a thread of their own.
+/// The executor's workers wait for either.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Sockets {
     AsyncIo,

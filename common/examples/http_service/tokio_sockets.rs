@@ -1,4 +1,4 @@
-//! Sockets of tokio, which any executor can wait for too: whoever polls them, a thread of that runtime waits for them, and wakes the tasks.
+//! Sockets of tokio, which any executor can wait for too: whoever polls them, the runtime waits for them, and wakes the tasks.
 
 use std::future::poll_fn;
 use std::io;

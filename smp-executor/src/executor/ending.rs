@@ -82,8 +82,10 @@ impl SmpExecutor {
         self.process != std::process::id()
     }
 
+    /// Whether the calling thread is one of the pool's, which would wait for itself: in a task, or in what its reactor runs.
     fn is_own_worker(&self) -> bool {
         context::with_worker_of(self.shared(), |worker| worker.is_some())
+            || context::resting_worker(&self.shared().sleep).is_some()
     }
 
     fn tally(&self) -> Tally {

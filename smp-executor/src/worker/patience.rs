@@ -21,32 +21,41 @@ const SHORT_SLEEP: Duration = Duration::from_micros(100);
 
 /// A number of rounds, learnt from how long this worker has slept the last times: spinning is cheap where work comes at short
 /// intervals, and a waste where it comes now and then (competitive spinning; Karlin, Li, Manasse and Owicki, 1991).
-pub(super) struct Patience(Cell<u32>);
+pub(super) struct Patience {
+    rounds: Cell<u32>,
+    /// Rounds in any case at most.
+    limit: u32,
+}
 
 impl Patience {
-    pub(super) fn new() -> Self {
-        Self(Cell::new(USUAL_ROUNDS))
+    /// For a worker that waits in a reactor, or for one that does not: the reactor's events come while it sleeps, and not while it searches.
+    pub(super) fn new(has_reactor: bool) -> Self {
+        let limit = if has_reactor { MIN_ROUNDS } else { MAX_ROUNDS };
+        Self { rounds: Cell::new(USUAL_ROUNDS), limit }
     }
 
     /// Rounds before the worker lies down. Beside somebody who works something may come at any time, and what is private takes some
     /// microseconds to get; where nobody works it can only come from outside.
     pub(super) fn rounds(&self, is_beside_work: bool) -> u32 {
-        if is_beside_work { self.0.get().max(USUAL_ROUNDS) } else { self.0.get().min(USUAL_ROUNDS) }
+        let learnt = self.rounds.get();
+        let rounds =
+            if is_beside_work { learnt.max(USUAL_ROUNDS) } else { learnt.min(USUAL_ROUNDS) };
+        rounds.min(self.limit)
     }
 
     /// The worker has slept for so long.
     pub(super) fn note_sleep(&self, slept: Duration) {
         if slept < SHORT_SLEEP {
-            self.0.set((self.0.get() * 2).min(MAX_ROUNDS));
+            self.rounds.set((self.rounds.get() * 2).min(MAX_ROUNDS));
         } else {
-            self.0.set((self.0.get() / 2).max(MIN_ROUNDS));
+            self.rounds.set((self.rounds.get() / 2).max(MIN_ROUNDS));
         }
     }
 
     /// The worker has found something after it had waited.
     pub(super) fn note_find(&self) {
-        let rounds = self.0.get();
-        self.0.set((rounds * 2).min(USUAL_ROUNDS).max(rounds));
+        let rounds = self.rounds.get();
+        self.rounds.set((rounds * 2).min(USUAL_ROUNDS).max(rounds));
     }
 }
 
@@ -56,7 +65,7 @@ mod tests {
 
     #[test]
     fn long_sleeps_shorten_the_search_and_short_ones_lengthen_it() {
-        let patience = Patience::new();
+        let patience = Patience::new(false);
         for _ in 0..10 {
             patience.note_sleep(Duration::from_millis(1));
         }
@@ -69,5 +78,11 @@ mod tests {
             patience.note_sleep(Duration::from_micros(50));
         }
         assert_eq!((patience.rounds(false), patience.rounds(true)), (USUAL_ROUNDS, MAX_ROUNDS));
+    }
+
+    #[test]
+    fn who_waits_in_a_reactor_has_none() {
+        let patience = Patience::new(true);
+        assert_eq!((patience.rounds(false), patience.rounds(true)), (MIN_ROUNDS, MIN_ROUNDS));
     }
 }

@@ -1,0 +1,324 @@
+//! Where a worker waits while it has nothing to do.
+//!
+//! A worker's life is a future. It is pending while the worker sleeps, so that a reactor can poll it: a loop that waits for sockets and
+//! timers, and wakes who has waited for them. Then no thread stands between a socket and the worker whose task reads it.
+//! Without a reactor the same future sleeps in place, on the worker's [`Parker`].
+
+#[cfg(feature = "async-io")]
+mod async_io;
+#[cfg(feature = "tokio")]
+mod tokio;
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::poll_fn;
+use std::mem;
+use std::panic::resume_unwind;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+#[cfg(feature = "async-io")]
+pub use async_io::AsyncIo;
+
+use crate::panic::{caught, discard};
+use crate::park::{Parker, Unparker};
+use crate::sync::now;
+use crate::yield_now::yield_now;
+
+/// A worker lets the reactor look for events at least once in so many turns, as tokio's do.
+const TURNS_BETWEEN: u32 = 61;
+
+/// And when its turns have taken so long.
+const TIME_BETWEEN: Duration = Duration::from_micros(100);
+
+/// A loop that waits for sockets and timers, and has time for a worker.
+///
+/// The features `async-io` and `tokio` bring implementations: `AsyncIo`, and tokio's `Runtime`.
+///
+/// # Examples
+///
+/// The sockets of `async-io`, as the feature of that name has it:
+///
+/// ```
+/// use std::pin::Pin;
+/// use std::time::Instant;
+///
+/// use async_io::Timer;
+/// use executor_common::{Reactor, WorkerParker};
+///
+/// struct MyReactor;
+///
+/// impl Reactor for MyReactor {
+///     fn block_on(&self, worker: Pin<&mut dyn Future<Output = ()>>) {
+///         async_io::block_on(worker);
+///     }
+///
+///     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()>>> {
+///         Box::pin(async move {
+///             Timer::at(deadline).await;
+///         })
+///     }
+/// }
+///
+/// let parker = WorkerParker::new(Some(std::sync::Arc::new(MyReactor)));
+/// parker.run(async { assert!(!parker.park_until(Some(Instant::now())).await) });
+/// ```
+pub trait Reactor: Send + Sync + 'static {
+    /// Polls `worker` on the calling thread until it is done, and waits for events while it is pending.
+    ///
+    /// Each of a worker's tasks may have run when a poll returns, so that the reactor must be fit for what they do: if they use its sockets, it
+    /// must not hold a lock which these take. If this panics, or returns before the worker is done, the worker goes on without a reactor.
+    fn block_on(&self, worker: Pin<&mut dyn Future<Output = ()>>);
+
+    /// Completes at `deadline`. Polled within [`Reactor::block_on`], for tasks that run at a certain time.
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()>>>;
+}
+
+/// A worker's parker, and the reactor in which it waits, if any.
+///
+/// For authors of executors: all waiting of a worker's loop goes through this.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::WorkerParker;
+///
+/// let parker = WorkerParker::new(None);
+/// let unparker = parker.unparker();
+/// let other = std::thread::spawn(move || unparker.unpark());
+/// parker.run(async { parker.park().await });
+/// # other.join().unwrap();
+/// ```
+pub struct WorkerParker {
+    parker: Parker,
+    reactor: Option<std::sync::Arc<dyn Reactor>>,
+    /// The worker is polled by the reactor, and does not sleep in place.
+    is_polled: Cell<bool>,
+    /// Turns since the reactor had one, and when that was.
+    turns: Cell<u32>,
+    reactor_turn: Cell<Instant>,
+}
+
+impl WorkerParker {
+    /// A parker without a token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let parker = executor_common::WorkerParker::new(None);
+    /// assert!(!parker.unparker().unpark()); // nobody sleeps
+    /// ```
+    pub fn new(reactor: Option<std::sync::Arc<dyn Reactor>>) -> Self {
+        Self {
+            parker: Parker::new(),
+            reactor,
+            is_polled: Cell::new(false),
+            turns: Cell::new(0),
+            reactor_turn: Cell::new(now()),
+        }
+    }
+
+    /// Whether the worker waits in a reactor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(!executor_common::WorkerParker::new(None).has_reactor());
+    /// ```
+    pub fn has_reactor(&self) -> bool {
+        self.reactor.is_some()
+    }
+
+    /// A handle that wakes the worker.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let parker = executor_common::WorkerParker::new(None);
+    /// parker.unparker().unpark();
+    /// parker.run(parker.park());
+    /// ```
+    pub fn unparker(&self) -> Unparker {
+        self.parker.unparker()
+    }
+
+    /// Runs a worker's life on the calling thread, to its end.
+    ///
+    /// # Panics
+    ///
+    /// If `worker` does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let parker = executor_common::WorkerParker::new(None);
+    /// let tasks_run = parker.run(async { /* finds work, runs it, parks */ 0 });
+    /// assert_eq!(tasks_run, 0);
+    /// ```
+    pub fn run<R>(&self, worker: impl Future<Output = R>) -> R {
+        let mut worker = pin!(worker);
+        if let Some(reactor) = &self.reactor
+            && let Some(output) = self.run_in(&**reactor, worker.as_mut())
+        {
+            return output;
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            // Without a reactor it is pending at most where one has just given up.
+            if let Poll::Ready(output) = worker.as_mut().poll(&mut context) {
+                return output;
+            }
+        }
+    }
+
+    /// None if the reactor has given up before the worker's end.
+    fn run_in<R>(
+        &self,
+        reactor: &dyn Reactor,
+        mut worker: Pin<&mut impl Future<Output = R>>,
+    ) -> Option<R> {
+        let (mut output, mut is_in_worker) = (None, false);
+        let life = poll_fn(|context| {
+            is_in_worker = true;
+            let polled = worker.as_mut().poll(context);
+            is_in_worker = false;
+            polled.map(|result| output = Some(result))
+        });
+        self.is_polled.set(true);
+        let outcome = caught(|| reactor.block_on(pin!(life)));
+        self.is_polled.set(false);
+        match outcome {
+            Err(payload) if is_in_worker => resume_unwind(payload),
+            Err(payload) => discard(payload),
+            Ok(()) => {}
+        }
+        output
+    }
+
+    /// Sleeps until there is a token, and takes it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let parker = executor_common::WorkerParker::new(None);
+    /// parker.unparker().unpark();
+    /// parker.run(async { parker.park().await });
+    /// ```
+    pub async fn park(&self) {
+        let token = self.park_until(None).await;
+        debug_assert!(token, "a park without a deadline ends with a token");
+    }
+
+    /// Sleeps until there is a token, or until `deadline`, if there is one. True if it took a token.
+    ///
+    /// # Cancel safety
+    ///
+    /// A token that has come meanwhile is there for the next sleep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let parker = executor_common::WorkerParker::new(None);
+    /// parker.run(async { assert!(!parker.park_until(Some(Instant::now())).await) });
+    /// ```
+    pub async fn park_until(&self, deadline: Option<Instant>) -> bool {
+        match &self.reactor {
+            Some(reactor) if self.is_polled.get() => {
+                let timer = deadline.map(|deadline| reactor.sleep_until(deadline));
+                let has_token = self.park_polled(deadline, timer).await;
+                self.note_reactor_turn();
+                has_token
+            }
+            _ => self.park_in_place(deadline),
+        }
+    }
+
+    fn park_in_place(&self, deadline: Option<Instant>) -> bool {
+        match deadline {
+            Some(deadline) => self.parker.park_until(deadline),
+            None => {
+                self.parker.park();
+                true
+            }
+        }
+    }
+
+    async fn park_polled(
+        &self,
+        deadline: Option<Instant>,
+        mut timer: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    ) -> bool {
+        let polling = Polling(&self.parker);
+        let has_token = poll_fn(|context| {
+            if !self.is_polled.get() {
+                // The reactor has given up.
+                return Poll::Ready(false);
+            }
+            if self.parker.poll_park(context).is_ready() {
+                return Poll::Ready(true);
+            }
+            let time_is_up =
+                timer.as_mut().is_some_and(|timer| timer.as_mut().poll(context).is_ready());
+            if time_is_up { Poll::Ready(false) } else { Poll::Pending }
+        })
+        .await;
+        if has_token {
+            mem::forget(polling);
+            return true;
+        }
+        drop(polling);
+        self.park_in_place(deadline)
+    }
+
+    /// One of the worker's turns is over: lets the reactor look for events if it is time to.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let parker = executor_common::WorkerParker::new(None);
+    /// parker.run(async {
+    ///     for _task in 0..3 {
+    ///         // runs it
+    ///         parker.after_turn().await;
+    ///     }
+    /// });
+    /// ```
+    #[inline]
+    pub async fn after_turn(&self) {
+        if self.is_polled.get() && self.is_reactor_due() {
+            yield_now().await;
+            self.note_reactor_turn();
+        }
+    }
+
+    fn is_reactor_due(&self) -> bool {
+        let turns = self.turns.get() + 1;
+        self.turns.set(turns);
+        turns >= TURNS_BETWEEN || now().duration_since(self.reactor_turn.get()) >= TIME_BETWEEN
+    }
+
+    fn note_reactor_turn(&self) {
+        self.turns.set(0);
+        self.reactor_turn.set(now());
+    }
+}
+
+/// Somebody polls for the parker's owner; at the end, also of a sleep that is cancelled, nobody does.
+struct Polling<'a>(&'a Parker);
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        self.0.stop_polling();
+    }
+}
+
+impl fmt::Debug for WorkerParker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerParker")
+            .field("has_reactor", &self.has_reactor())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,25 @@
+//! tokio's runtime as a reactor.
+
+use std::pin::Pin;
+use std::time::Instant;
+
+use ::tokio::runtime::Runtime;
+use ::tokio::task::unconstrained;
+use ::tokio::time::sleep_until;
+
+use super::Reactor;
+
+/// Feature `tokio`. A runtime without threads: `Builder::new_current_thread().enable_all()`. A worker's tasks are within the runtime, and can use
+/// tokio's sockets and timers as they are; what is spawned on the runtime itself runs on a worker's thread between the worker's turns.
+///
+/// As tokio's timers, [`Reactor::sleep_until`] has a resolution of a millisecond. It panics if the runtime has none.
+impl Reactor for Runtime {
+    fn block_on(&self, worker: Pin<&mut dyn Future<Output = ()>>) {
+        // Its budget is that of one task, and there are many in a worker.
+        self.block_on(unconstrained(worker));
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(sleep_until(deadline.into()))
+    }
+}

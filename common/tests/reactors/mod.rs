@@ -1,0 +1,72 @@
+//! Reactors that count, give up, and panic.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Instant;
+
+use async_io::Timer;
+use executor_common::{Reactor, block_on};
+
+/// How a reactor ends before its worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    Returns,
+    Panics,
+}
+
+/// Waits for nothing but its workers.
+#[derive(Clone)]
+pub(crate) struct TestReactor {
+    polls: Arc<AtomicUsize>,
+    end: Option<(usize, End)>,
+    between: fn(),
+}
+
+impl TestReactor {
+    pub(crate) fn new() -> Self {
+        Self { polls: Arc::default(), end: None, between: || () }
+    }
+
+    /// It calls this between two polls.
+    #[allow(dead_code, reason = "not every package has a notion of the current worker")]
+    pub(crate) fn calling(between: fn()) -> Self {
+        Self { between, ..Self::new() }
+    }
+
+    /// After so many polls it has had enough.
+    pub(crate) fn ending(polls: usize, end: End) -> Self {
+        Self { end: Some((polls, end)), ..Self::new() }
+    }
+
+    /// How often it has polled a worker.
+    #[allow(dead_code, reason = "not every package counts")]
+    pub(crate) fn polls(&self) -> usize {
+        self.polls.load(Ordering::Relaxed)
+    }
+}
+
+impl Reactor for TestReactor {
+    fn block_on(&self, mut worker: Pin<&mut dyn Future<Output = ()>>) {
+        block_on(poll_fn(|context| {
+            (self.between)();
+            let polls = self.polls.fetch_add(1, Ordering::Relaxed);
+            match self.end {
+                Some((limit, End::Returns)) if polls >= limit => Poll::Ready(()),
+                Some((limit, End::Panics)) if polls >= limit => {
+                    panic!("the reactor has had enough")
+                }
+                _ => worker.as_mut().poll(context),
+            }
+        }));
+        (self.between)();
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(async move {
+            Timer::at(deadline).await;
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! Pools whose idle workers wait in a reactor.
+
+#[path = "../../common/tests/reactors/mod.rs"]
+mod reactors;
+mod support;
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use reactors::{End, TestReactor};
+use smp_executor::{Reactor, SmpExecutor, blocking, current_worker};
+use support::watched;
+
+fn pool_in(workers: usize, reactor: impl Reactor) -> SmpExecutor {
+    SmpExecutor::builder().workers(workers).reactor(reactor).build().unwrap()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// tokio's timer, made where the runtime is.
+async fn sleep(milliseconds: u64) {
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
+
+/// Tasks from outside and from within, futures, forks, and a sleep between any two.
+fn sum_of_all(pool: &SmpExecutor) -> u64 {
+    let mut sum = 0;
+    for n in 0..50 {
+        let handle = pool.handle();
+        let outer = pool.spawn(move || {
+            let inner = handle.spawn_future(async move {
+                smp_executor::yield_now().await;
+                n
+            });
+            let (a, b) = smp_executor::join(|| 1, || 2);
+            inner.join().unwrap() + a + b
+        });
+        sum += outer.join().unwrap();
+    }
+    sum
+}
+
+#[test]
+fn everything_runs_whatever_the_reactor_does() {
+    watched(|| {
+        for workers in [1, 2] {
+            for polls in [0, 1, 2, 3, 10, 50] {
+                for end in [End::Returns, End::Panics] {
+                    let pool = pool_in(workers, TestReactor::ending(polls, end));
+                    assert_eq!(sum_of_all(&pool), 50 * 49 / 2 + 50 * 3);
+                    assert!(pool.shutdown().is_clean());
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn between_two_polls_the_thread_is_no_worker() {
+    watched(|| {
+        let between =
+            || assert_eq!((current_worker(), smp_executor::join(|| 1, || 2)), (None, (1, 2)));
+        let reactor = TestReactor::calling(between);
+        let pool = pool_in(2, reactor.clone());
+        assert_eq!(sum_of_all(&pool), 50 * 49 / 2 + 50 * 3);
+        assert!(pool.shutdown().is_clean());
+        assert!(reactor.polls() > 2);
+    });
+}
+
+#[test]
+fn a_pool_that_is_never_idle_lets_its_reactor_turn() {
+    watched(|| {
+        for workers in [1, 2] {
+            let pool = pool_in(workers, runtime());
+            let stop = smp_executor::CancellationToken::new();
+            let busy: Vec<_> = (0..workers * 2)
+                .map(|_| {
+                    let stop = stop.clone();
+                    pool.spawn_future(async move {
+                        while !stop.is_cancelled() {
+                            smp_executor::yield_now().await;
+                        }
+                    })
+                })
+                .collect();
+            let timer = pool.spawn_future(sleep(2));
+            timer.join().unwrap();
+            stop.cancel();
+            busy.into_iter().for_each(|handle| handle.join().unwrap());
+        }
+    });
+}
+
+#[test]
+fn a_worker_that_blocks_has_somebody_who_stands_in() {
+    watched(|| {
+        let pool = pool_in(1, runtime());
+        let (release, released) = mpsc::channel::<()>();
+        let blocked = pool.spawn(move || blocking(|| released.recv()));
+        // Runs on a thread that stands in.
+        assert_eq!(pool.spawn(|| 7).join().unwrap(), 7);
+        release.send(()).unwrap();
+        blocked.join().unwrap().unwrap();
+        let timer = pool.spawn_future(sleep(1));
+        timer.join().unwrap();
+    });
+}
+
+#[test]
+fn what_the_runtime_runs_itself_can_use_the_pool() {
+    watched(|| {
+        let runtime = runtime();
+        let tokio = runtime.handle().clone();
+        let pool = pool_in(2, runtime);
+        let handle = pool.handle();
+        let outer = tokio.spawn(async move { handle.spawn(|| current_worker().is_some()).await });
+        let (done, finished) = mpsc::channel();
+        pool.spawn_future(async move { done.send(outer.await.unwrap().unwrap()).unwrap() });
+        assert!(finished.recv().unwrap());
+    });
+}
+
+#[test]
+fn the_runtime_s_own_task_may_end_the_pool() {
+    watched(|| {
+        for workers in [1, 2] {
+            let runtime = runtime();
+            let tokio = runtime.handle().clone();
+            let pool = pool_in(workers, runtime);
+            let (done, finished) = mpsc::channel();
+            // On a worker's thread, which must not wait for itself.
+            tokio.spawn(async move {
+                drop(pool);
+                done.send(()).unwrap();
+            });
+            finished.recv().unwrap();
+        }
+    });
+}
+
+#[test]
+fn an_idle_pool_sleeps() {
+    watched(|| {
+        let reactor = TestReactor::new();
+        let pool = pool_in(2, reactor.clone());
+        pool.spawn(|| ()).join().unwrap();
+        let asleep = || pool.metrics().workers.iter().all(|worker| worker.parks > worker.wakes);
+        while !asleep() {
+            thread::yield_now();
+        }
+        let polls = reactor.polls();
+        assert!(asleep() && polls < 1000, "{polls} polls for one task");
+        drop(pool);
+    });
+}
