@@ -8,6 +8,18 @@ use hdrhistogram::Histogram;
 use crate::sync::Mutex;
 
 /// A distribution of times.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use executor_common::DelayHistogram;
+///
+/// let delays = DelayHistogram::new();
+/// (1..=100).for_each(|ms| delays.record(Duration::from_millis(ms)));
+/// let delays = delays.snapshot();
+/// assert_eq!((delays.p50.as_millis(), delays.p99.as_millis()), (50, 99));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -56,11 +68,31 @@ pub struct DelayHistogram(Mutex<Histogram<u64>>);
 
 impl DelayHistogram {
     /// Nothing recorded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::DelayHistogram;
+    ///
+    /// assert_eq!(DelayHistogram::new().snapshot().count, 0);
+    /// ```
     pub fn new() -> Self {
         Self(Mutex::new(empty()))
     }
 
     /// Records one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use executor_common::DelayHistogram;
+    ///
+    /// let delays = DelayHistogram::new();
+    /// let began = Instant::now();
+    /// delays.record(began.elapsed());
+    /// assert_eq!(delays.snapshot().count, 1);
+    /// ```
     pub fn record(&self, delay: Duration) {
         // The histogram has room for some time beyond the bound that it was given.
         let ns = delay.as_nanos().min(u128::from(LONGEST_NS)) as u64;
@@ -68,11 +100,35 @@ impl DelayHistogram {
     }
 
     /// What has been recorded so far.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use executor_common::DelayHistogram;
+    ///
+    /// let delays = DelayHistogram::new();
+    /// delays.record(Duration::from_micros(10));
+    /// delays.record(Duration::from_micros(30));
+    /// assert_eq!(delays.snapshot().mean.as_micros(), 20);
+    /// ```
     pub fn snapshot(&self) -> DelayMetrics {
         metrics(&self.0.lock())
     }
 
     /// What has been recorded so far in all of `histograms`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use executor_common::DelayHistogram;
+    ///
+    /// let workers = [DelayHistogram::new(), DelayHistogram::new()];
+    /// workers[0].record(Duration::from_micros(10));
+    /// workers[1].record(Duration::from_micros(30));
+    /// assert_eq!(DelayHistogram::merged(&workers).count, 2);
+    /// ```
     pub fn merged<'a>(histograms: impl IntoIterator<Item = &'a Self>) -> DelayMetrics {
         let mut all = empty();
         for each in histograms {

@@ -4,6 +4,15 @@ use super::executor::{TestBuilder, TestExecutor};
 use crate::panic::{caught, payload_text};
 
 /// The environment variable that says with which seed alone [`TestExecutor::check`] is to run.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::test_util::REPLAY_VARIABLE;
+///
+/// // EXECUTOR_TEST_SEED=7 cargo test the_name_of_the_test
+/// assert_eq!(REPLAY_VARIABLE, "EXECUTOR_TEST_SEED");
+/// ```
 pub const REPLAY_VARIABLE: &str = "EXECUTOR_TEST_SEED";
 
 impl TestExecutor {
@@ -75,6 +84,21 @@ impl TestBuilder {
     /// # Panics
     ///
     /// As there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    /// use executor_common::{Role, Spawn};
+    ///
+    /// const DB: Role = Role::new("db");
+    ///
+    /// TestExecutor::builder().capacity(DB, 1).check(0..10, |executor| {
+    ///     let first = executor.spawn_in(DB, || 1).unwrap();
+    ///     let second = executor.spawn_in(DB, || 2).unwrap(); // waits for room
+    ///     assert_eq!(first.join().unwrap() + second.join().unwrap(), 3);
+    /// });
+    /// ```
     #[track_caller]
     pub fn check(&self, seeds: impl IntoIterator<Item = u64>, test: impl Fn(&TestExecutor)) {
         if let Some(seed) = replayed() {

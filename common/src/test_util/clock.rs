@@ -84,6 +84,18 @@ impl Clock {
 /// # Cancel safety
 ///
 /// Dropped before it is ready, it leaves no timer behind: the clock does not wait for it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use executor_common::test_util::{Sleep, TestExecutor};
+///
+/// let executor = TestExecutor::new(7);
+/// let minute: Sleep = executor.handle().sleep(Duration::from_secs(60));
+/// executor.block_on(minute);
+/// assert_eq!(executor.now(), Duration::from_secs(60));
+/// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Sleep {
     shared: Arc<Shared>,

@@ -51,6 +51,19 @@ impl TestBuilder {
     /// # Panics
     ///
     /// If `tasks` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    /// use executor_common::{Role, Spawn};
+    ///
+    /// const DB: Role = Role::new("db");
+    ///
+    /// let executor = TestExecutor::builder().capacity(DB, 1).build(7);
+    /// let first = executor.try_spawn_in(DB, || 1);
+    /// assert!(executor.try_spawn_in(DB, || 2).unwrap_err().is_full());
+    /// ```
     #[must_use]
     pub fn capacity(mut self, role: Role, tasks: usize) -> Self {
         assert!(tasks > 0, "a role without room takes no tasks");
@@ -59,6 +72,22 @@ impl TestBuilder {
     }
 
     /// After so many steps of tasks a run counts as one that does not end. A million, unless chosen.
+    ///
+    /// # Examples
+    ///
+    /// ```should_panic
+    /// use executor_common::test_util::TestExecutor;
+    /// use executor_common::yield_now;
+    ///
+    /// TestExecutor::builder().max_steps(1_000).check(0..10, |executor| {
+    ///     executor.spawn_future(async {
+    ///         loop {
+    ///             yield_now().await;
+    ///         }
+    ///     });
+    ///     executor.run(); // livelock: no end after 1000 steps
+    /// });
+    /// ```
     #[must_use]
     pub fn max_steps(mut self, steps: u64) -> Self {
         self.max_steps = steps;
@@ -70,6 +99,15 @@ impl TestBuilder {
     /// # Panics
     ///
     /// If the calling thread is the worker of an executor already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::builder().max_steps(1_000).build(7);
+    /// assert_eq!(executor.spawn(|| 6 * 7).join().unwrap(), 42);
+    /// ```
     pub fn build(&self, seed: u64) -> TestExecutor {
         let handle = TestHandle { shared: Shared::new(self, seed) };
         handle.shared.enter();
@@ -80,6 +118,22 @@ impl TestBuilder {
 /// Runs tasks on the calling thread, in an order that a seed decides; see the [module](super).
 ///
 /// Dropped, it cancels what is left, as the executors do.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use executor_common::test_util::TestExecutor;
+///
+/// let executor = TestExecutor::new(7);
+/// let clock = executor.handle();
+/// let slow = executor.spawn_future(async move {
+///     clock.sleep(Duration::from_secs(3600)).await;
+///     42
+/// });
+/// assert_eq!(slow.join().unwrap(), 42); // at once
+/// assert_eq!(executor.now(), Duration::from_secs(3600));
+/// ```
 pub struct TestExecutor {
     handle: TestHandle,
     seed: u64,
@@ -93,31 +147,101 @@ impl TestExecutor {
     /// # Panics
     ///
     /// If the calling thread is the worker of an executor already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// fn order(seed: u64) -> Vec<u32> {
+    ///     let executor = TestExecutor::new(seed);
+    ///     let (done, order) = std::sync::mpsc::channel();
+    ///     for n in 0..10 {
+    ///         let done = done.clone();
+    ///         executor.spawn(move || done.send(n));
+    ///     }
+    ///     executor.run();
+    ///     order.try_iter().collect()
+    /// }
+    ///
+    /// assert_eq!(order(7), order(7));
+    /// assert_ne!(order(7), order(8));
+    /// ```
     pub fn new(seed: u64) -> Self {
         Self::builder().build(seed)
     }
 
     /// An executor with bounded roles, or another limit of steps.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::Role;
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::builder().capacity(Role::new("db"), 8).max_steps(1_000).build(7);
+    /// assert_eq!(executor.seed(), 7);
+    /// ```
     pub fn builder() -> TestBuilder {
         TestBuilder::new()
     }
 
     /// For tasks: spawns, and is the clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::new(7);
+    /// let handle = executor.handle();
+    /// let outer = executor.spawn(move || handle.spawn(|| 6 * 7).join());
+    /// assert_eq!(outer.join().unwrap().unwrap(), 42);
+    /// ```
     pub fn handle(&self) -> TestHandle {
         self.handle.clone()
     }
 
     /// What decides the order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// assert_eq!(TestExecutor::new(7).seed(), 7);
+    /// ```
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
     /// As [`TestHandle::now`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::new(7);
+    /// assert_eq!(executor.now(), Duration::ZERO);
+    /// executor.block_on(executor.handle().sleep(Duration::from_secs(60)));
+    /// assert_eq!(executor.now(), Duration::from_secs(60));
+    /// ```
     pub fn now(&self) -> Duration {
         self.handle.now()
     }
 
     /// As [`TestHandle::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::new(7);
+    /// assert_eq!(executor.spawn(|| 6 * 7).join().unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -128,6 +252,16 @@ impl TestExecutor {
     }
 
     /// As [`TestHandle::spawn_future`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::new(7);
+    /// let task = executor.spawn_future(async { 6 * 7 });
+    /// assert_eq!(task.join().unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn_future<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -142,6 +276,17 @@ impl TestExecutor {
     /// # Panics
     ///
     /// If that would never end: nothing is ready, and no timer runs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::new(7);
+    /// let task = executor.spawn(|| 6 * 7);
+    /// let answer = executor.block_on(async { task.await.unwrap() });
+    /// assert_eq!(answer, 42);
+    /// ```
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         crate::block_on(future)
     }
@@ -151,6 +296,18 @@ impl TestExecutor {
     /// # Panics
     ///
     /// If tasks wait, nothing is ready, and no timer runs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::new(7);
+    /// let task = executor.spawn(|| 6 * 7);
+    /// assert!(!task.is_finished());
+    /// executor.run();
+    /// assert!(task.is_finished());
+    /// ```
     pub fn run(&self) {
         while self.handle.shared.go_on(None) {}
         if !self.handle.shared.tasks.lock().is_empty() {
@@ -159,12 +316,36 @@ impl TestExecutor {
     }
 
     /// Runs tasks until none is ready. No time passes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::new(7);
+    /// let ready = executor.spawn(|| 6 * 7);
+    /// let later = executor.spawn_future(executor.handle().sleep(Duration::from_secs(60)));
+    /// executor.run_ready();
+    /// assert!(ready.is_finished() && !later.is_finished());
+    /// ```
     pub fn run_ready(&self) {
         while self.handle.shared.step() {}
     }
 
     /// The panics so far that no handle took, which the executors give to `on_panic`. What is not asked for makes
     /// [`check`](TestExecutor::check) fail.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::new(7);
+    /// drop(executor.spawn(|| panic!("out of tea")));
+    /// executor.run();
+    /// assert_eq!(executor.take_panics()[0].message(), "out of tea");
+    /// ```
     pub fn take_panics(&self) -> Vec<TaskPanic> {
         std::mem::take(&mut self.handle.shared.unclaimed.lock())
     }

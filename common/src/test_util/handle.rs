@@ -15,6 +15,21 @@ use crate::task::JoinHandle;
 /// Spawns onto a [`TestExecutor`](super::TestExecutor), and is its clock; can be cloned and given to tasks.
 ///
 /// It does not keep the executor running: what is spawned after its end is cancelled, or refused.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use executor_common::test_util::TestExecutor;
+///
+/// let executor = TestExecutor::new(7);
+/// let handle = executor.handle();
+/// let outer = executor.spawn_future(async move {
+///     handle.sleep(Duration::from_secs(60)).await;
+///     handle.spawn(|| 6 * 7).await
+/// });
+/// assert_eq!(outer.join().unwrap().unwrap(), 42);
+/// ```
 #[derive(Clone)]
 pub struct TestHandle {
     pub(super) shared: Arc<Shared>,
@@ -22,6 +37,17 @@ pub struct TestHandle {
 
 impl TestHandle {
     /// Queues a closure, without a role.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::new(7);
+    /// let handle = executor.handle();
+    /// let outer = executor.spawn(move || handle.spawn(|| 6 * 7).join());
+    /// assert_eq!(outer.join().unwrap().unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -32,6 +58,17 @@ impl TestHandle {
     }
 
     /// Queues a future, without a role.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::new(7);
+    /// let handle = executor.handle();
+    /// let outer = executor.spawn_future(async move { handle.spawn_future(async { 6 * 7 }).await });
+    /// assert_eq!(outer.join().unwrap().unwrap(), 42);
+    /// ```
     #[track_caller]
     pub fn spawn_future<F>(&self, future: F) -> JoinHandle<F::Output>
     where
@@ -42,6 +79,22 @@ impl TestHandle {
     }
 
     /// The virtual time, since the executor's beginning.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::new(7);
+    /// let clock = executor.handle();
+    /// let task = executor.spawn_future(async move {
+    ///     let began = clock.now();
+    ///     clock.sleep(Duration::from_secs(60)).await;
+    ///     clock.now() - began
+    /// });
+    /// assert_eq!(task.join().unwrap(), Duration::from_secs(60));
+    /// ```
     pub fn now(&self) -> Duration {
         self.shared.clock.now()
     }
@@ -67,6 +120,21 @@ impl TestHandle {
     }
 
     /// Waits until that much time has passed since the executor's beginning.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use executor_common::test_util::TestExecutor;
+    ///
+    /// let executor = TestExecutor::new(7);
+    /// let clock = executor.handle();
+    /// executor.block_on(async move {
+    ///     clock.sleep_until(Duration::from_secs(60)).await;
+    ///     clock.sleep_until(Duration::from_secs(30)).await; // is over
+    ///     assert_eq!(clock.now(), Duration::from_secs(60));
+    /// });
+    /// ```
     pub fn sleep_until(&self, instant: Duration) -> Sleep {
         Sleep::until(&self.shared, instant)
     }
