@@ -245,6 +245,21 @@ impl CancellationToken {
 }
 
 /// Cancels its token when it is dropped; see [`CancellationToken::drop_guard`].
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::CancellationToken;
+///
+/// fn serve(token: CancellationToken) -> Result<u32, std::num::ParseIntError> {
+///     let _guard = token.drop_guard();
+///     "none".parse::<u32>() // whatever the way out
+/// }
+///
+/// let token = CancellationToken::new();
+/// assert!(serve(token.clone()).is_err());
+/// assert!(token.is_cancelled());
+/// ```
 #[derive(Debug)]
 #[must_use = "dropped at once, the guard cancels at once"]
 pub struct DropGuard {
@@ -293,6 +308,18 @@ impl fmt::Debug for CancellationToken {
 }
 
 /// The future of [`CancellationToken::cancelled`].
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{CancellationToken, Cancelled};
+///
+/// let token = CancellationToken::new();
+/// let waiting: Cancelled = token.cancelled(); // borrows nothing
+/// let waiter = std::thread::spawn(|| executor_common::block_on(waiting));
+/// token.cancel();
+/// waiter.join().unwrap();
+/// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Cancelled {
     node: Arc<Node>,

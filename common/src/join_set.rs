@@ -64,6 +64,19 @@ pub struct JoinSet<T> {
 }
 
 /// The time was up before a member of a [`JoinSet`] had ended.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use executor_common::{DomainId, JoinSet, TimedOut, closure_task};
+///
+/// let (queued, handle) = closure_task(DomainId::unique(), || 7);
+/// let mut set = JoinSet::from_iter([handle]);
+/// let next = set.join_next_timeout(Duration::from_millis(1));
+/// assert!(matches!(next, Err(TimedOut)));
+/// # drop(queued);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no task of the set has ended in time")]
 pub struct TimedOut;
@@ -96,14 +109,9 @@ impl<T> JoinSet<T> {
     ///
     /// ```
     /// use executor_common::JoinSet;
-    /// # use executor_common::{DomainId, JoinHandle, closure_task};
-    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
-    /// #     std::thread::spawn(|| runnable.run());
-    /// #     handle
-    /// # }
+    /// # let executor = executor_common::test_util::TestExecutor::new(7);
     /// let mut set = JoinSet::new();
-    /// let first = set.add(spawn(|| 1));
+    /// let first = set.add(executor.spawn(|| 1));
     /// assert!(set.abort(first)); // by its id
     /// ```
     pub fn add(&mut self, mut handle: JoinHandle<T>) -> TaskId {
@@ -123,13 +131,8 @@ impl<T> JoinSet<T> {
     ///
     /// ```
     /// use executor_common::JoinSet;
-    /// # use executor_common::{DomainId, JoinHandle, closure_task};
-    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
-    /// #     std::thread::spawn(|| runnable.run());
-    /// #     handle
-    /// # }
-    /// let set: JoinSet<u32> = (1..=3).map(|n| spawn(move || n)).collect();
+    /// # let executor = executor_common::test_util::TestExecutor::new(7);
+    /// let set: JoinSet<u32> = (1..=3).map(|n| executor.spawn(move || n)).collect();
     /// assert_eq!(set.len(), 3);
     /// ```
     pub fn len(&self) -> usize {
@@ -142,13 +145,8 @@ impl<T> JoinSet<T> {
     ///
     /// ```
     /// use executor_common::JoinSet;
-    /// # use executor_common::{DomainId, JoinHandle, closure_task};
-    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
-    /// #     std::thread::spawn(|| runnable.run());
-    /// #     handle
-    /// # }
-    /// let mut set: JoinSet<u32> = (1..=3).map(|n| spawn(move || n)).collect();
+    /// # let executor = executor_common::test_util::TestExecutor::new(7);
+    /// let mut set: JoinSet<u32> = (1..=3).map(|n| executor.spawn(move || n)).collect();
     /// while !set.is_empty() {
     ///     println!("{:?}", set.join_next());
     /// }
@@ -276,6 +274,19 @@ impl<T> JoinSet<T> {
     }
 
     /// What [`JoinSet::next`] polls. Only the last waker that was given is woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use executor_common::{DomainId, JoinSet, block_on, closure_task};
+    ///
+    /// let (task, handle) = closure_task(DomainId::unique(), || 7);
+    /// let mut set = JoinSet::from_iter([handle]);
+    /// std::thread::spawn(|| task.run());
+    /// let next = block_on(poll_fn(|context| set.poll_next(context)));
+    /// assert_eq!(next.unwrap().unwrap(), 7);
+    /// ```
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
         loop {
             if self.is_empty() {
@@ -304,13 +315,8 @@ impl<T> JoinSet<T> {
     ///
     /// ```
     /// use executor_common::JoinSet;
-    /// # use executor_common::{DomainId, JoinHandle, closure_task};
-    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
-    /// #     std::thread::spawn(|| runnable.run());
-    /// #     handle
-    /// # }
-    /// let mut set: JoinSet<u32> = (1..=3).map(|n| spawn(move || n)).collect();
+    /// # let executor = executor_common::test_util::TestExecutor::new(7);
+    /// let mut set: JoinSet<u32> = (1..=3).map(|n| executor.spawn(move || n)).collect();
     /// let sum: u32 = set.join_all().into_iter().map(Result::unwrap).sum();
     /// assert_eq!(sum, 6);
     /// ```
@@ -324,13 +330,8 @@ impl<T> JoinSet<T> {
     ///
     /// ```
     /// use executor_common::JoinSet;
-    /// # use executor_common::{DomainId, JoinHandle, closure_task};
-    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
-    /// #     std::thread::spawn(|| runnable.run());
-    /// #     handle
-    /// # }
-    /// let mut set: JoinSet<u32> = (1..=3).map(|n| spawn(move || n)).collect();
+    /// # let executor = executor_common::test_util::TestExecutor::new(7);
+    /// let mut set: JoinSet<u32> = (1..=3).map(|n| executor.spawn(move || n)).collect();
     /// set.abort_all();
     /// set.join_all(); // those that were too far come with their results
     /// assert!(set.is_empty());
@@ -347,14 +348,9 @@ impl<T> JoinSet<T> {
     ///
     /// ```
     /// use executor_common::JoinSet;
-    /// # use executor_common::{DomainId, JoinHandle, closure_task};
-    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
-    /// #     std::thread::spawn(|| runnable.run());
-    /// #     handle
-    /// # }
+    /// # let executor = executor_common::test_util::TestExecutor::new(7);
     /// let mut set = JoinSet::new();
-    /// let first = set.add(spawn(|| 1));
+    /// let first = set.add(executor.spawn(|| 1));
     /// assert!(set.abort(first));
     /// ```
     pub fn abort(&self, id: TaskId) -> bool {
@@ -368,13 +364,8 @@ impl<T> JoinSet<T> {
     ///
     /// ```
     /// use executor_common::JoinSet;
-    /// # use executor_common::{DomainId, JoinHandle, closure_task};
-    /// # fn spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    /// #     let (runnable, handle) = closure_task(DomainId::unique(), f);
-    /// #     std::thread::spawn(|| runnable.run());
-    /// #     handle
-    /// # }
-    /// let mut set: JoinSet<u32> = (1..=3).map(|n| spawn(move || n)).collect();
+    /// # let executor = executor_common::test_util::TestExecutor::new(7);
+    /// let mut set: JoinSet<u32> = (1..=3).map(|n| executor.spawn(move || n)).collect();
     /// set.detach_all(); // they go on, and nobody waits for them
     /// assert!(set.is_empty());
     /// ```

@@ -4,6 +4,15 @@ use std::fmt;
 use std::time::Duration;
 
 /// What became of an executor's tasks between the call of a shutdown and its return.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::ShutdownReport;
+///
+/// let report = ShutdownReport { ran: 3, cancelled: 1, ..ShutdownReport::default() };
+/// assert_eq!(report.to_string(), "3 ran, 1 cancelled, 0 still running, after 0ns");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[must_use = "the report says whether anything was lost or left running"]

@@ -28,6 +28,17 @@ pub trait Spawn {
     /// # Errors
     ///
     /// [`SpawnError`] says why the closure was not taken; it has been dropped then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::{Role, Spawn};
+    ///
+    /// # let executor = executor_common::test_util::TestExecutor::new(7);
+    /// let task = executor.spawn_in(Role::new("compute"), || 6 * 7)?;
+    /// assert_eq!(task.join().unwrap(), 42);
+    /// # Ok::<(), executor_common::SpawnError>(())
+    /// ```
     fn spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, SpawnError>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -39,6 +50,20 @@ pub trait Spawn {
     /// # Errors
     ///
     /// [`SpawnError`] says why the future was not taken; it has been dropped then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::{Role, Spawn, yield_now};
+    ///
+    /// # let executor = executor_common::test_util::TestExecutor::new(7);
+    /// let task = executor.spawn_future_in(Role::new("compute"), async {
+    ///     yield_now().await;
+    ///     6 * 7
+    /// })?;
+    /// assert_eq!(task.join().unwrap(), 42);
+    /// # Ok::<(), executor_common::SpawnError>(())
+    /// ```
     fn spawn_future_in<F>(
         &self,
         role: Role,
@@ -53,6 +78,19 @@ pub trait Spawn {
     /// # Errors
     ///
     /// [`TrySpawnError`] hands the closure back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::{Role, Spawn};
+    ///
+    /// const COMPUTE: Role = Role::new("compute");
+    ///
+    /// # let executor = executor_common::test_util::TestExecutor::builder().capacity(COMPUTE, 1).build(7);
+    /// let queued = executor.try_spawn_in(COMPUTE, || 1).unwrap();
+    /// let refused = executor.try_spawn_in(COMPUTE, || 2).unwrap_err(); // no room for two
+    /// assert_eq!(queued.join().unwrap() + refused.into_inner()(), 3);
+    /// ```
     fn try_spawn_in<F, T>(&self, role: Role, f: F) -> Result<JoinHandle<T>, TrySpawnError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -60,6 +98,27 @@ pub trait Spawn {
 }
 
 /// Why a task was not taken.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{Role, Spawn, SpawnError};
+///
+/// const DB: Role = Role::new("db");
+///
+/// fn count(executor: &impl Spawn) -> Option<u32> {
+///     match executor.spawn_in(DB, || 42) {
+///         Ok(task) => task.join().ok(),
+///         Err(SpawnError::Closed) => None, // on its way out
+///         Err(error) => panic!("{error}"),
+///     }
+/// }
+/// # let executor = executor_common::test_util::TestExecutor::new(7);
+/// # assert_eq!(count(&executor), Some(42));
+/// # let closed = executor.handle();
+/// # drop(executor);
+/// # assert_eq!(count(&closed), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
@@ -103,6 +162,26 @@ impl fmt::Display for Cycle<'_> {
 }
 
 /// Why a closure was not taken. It is handed back.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{Role, Spawn, TrySpawnError};
+///
+/// const DB: Role = Role::new("db");
+///
+/// fn count(executor: &impl Spawn) -> u32 {
+///     match executor.try_spawn_in(DB, || 42) {
+///         Ok(task) => task.join().unwrap(),
+///         Err(TrySpawnError::Full(work)) => work(), // here, then
+///         Err(error) => panic!("{error}"),
+///     }
+/// }
+/// # let executor = executor_common::test_util::TestExecutor::builder().capacity(DB, 1).build(7);
+/// # let queued = executor.spawn_in(DB, || ()).unwrap();
+/// # assert_eq!(count(&executor), 42);
+/// # assert!(!queued.is_finished());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TrySpawnError<F> {
     /// No room now, or none within the given time.

@@ -19,6 +19,32 @@ use crate::sync::asymmetric::Fences;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// Waiters in order of arrival.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::sync::atomic::{AtomicBool, Ordering};
+/// use executor_common::{Parker, Ticket, WaitQueue};
+///
+/// let (room, queue) = (AtomicBool::new(false), WaitQueue::new());
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| {
+///         room.store(true, Ordering::Release);
+///         queue.notify_one();
+///     });
+///     let (parker, mut ticket) = (Parker::new(), Ticket::default());
+///     let waker = parker.unparker().into();
+///     while !room.load(Ordering::Acquire) {
+///         queue.register(&mut ticket, &waker);
+///         if room.load(Ordering::Acquire) {
+///             break;
+///         }
+///         parker.park();
+///     }
+///     queue.leave(&mut ticket, || false);
+/// });
+/// assert!(queue.is_empty());
+/// ```
 #[derive(Debug)]
 pub struct WaitQueue {
     /// How many are in the queue: what a releaser reads without taking the lock.
@@ -34,6 +60,20 @@ struct Queue {
 }
 
 /// One waiter's place. It must be given back through [`WaitQueue::leave`] or [`WaitQueue::give_up`].
+///
+/// # Examples
+///
+/// ```
+/// use std::task::Waker;
+/// use executor_common::{Ticket, WaitQueue};
+///
+/// let (queue, mut ticket) = (WaitQueue::new(), Ticket::default());
+/// queue.register(&mut ticket, Waker::noop());
+/// queue.register(&mut ticket, Waker::noop()); // the same place
+/// assert_eq!(queue.len(), 1);
+/// queue.give_up(&mut ticket);
+/// assert!(queue.is_empty());
+/// ```
 #[derive(Debug, Default)]
 pub struct Ticket(Option<u64>);
 
@@ -48,6 +88,14 @@ enum TakenOut {
 
 impl WaitQueue {
     /// Nobody waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::WaitQueue;
+    ///
+    /// assert!(WaitQueue::new().is_empty());
+    /// ```
     pub fn new() -> Self {
         let queue = Queue { next_ticket: 0, waiters: VecDeque::new() };
         Self { waiting: AtomicUsize::new(0), queue: Mutex::new(queue), fences: Fences::new() }
@@ -57,6 +105,21 @@ impl WaitQueue {
     /// been notified and found the room gone keeps its place at the front.
     ///
     /// The caller looks for room once more after this call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::Waker;
+    /// use executor_common::{Ticket, WaitQueue};
+    ///
+    /// let (queue, mut ticket) = (WaitQueue::new(), Ticket::default());
+    /// queue.register(&mut ticket, Waker::noop());
+    /// let is_room = true; // the second look
+    /// if is_room {
+    ///     queue.leave(&mut ticket, || false);
+    /// }
+    /// assert!(queue.is_empty());
+    /// ```
     pub fn register(&self, ticket: &mut Ticket, waker: &Waker) {
         let mut queue = self.queue.lock();
         let number = *ticket.0.get_or_insert_with(|| {
@@ -84,6 +147,19 @@ impl WaitQueue {
     }
 
     /// Room has been made: wakes the first waiter, if there is one, and the next one where that panics instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::{Parker, Ticket, WaitQueue};
+    ///
+    /// let (queue, mut ticket) = (WaitQueue::new(), Ticket::default());
+    /// let parker = Parker::new();
+    /// queue.register(&mut ticket, &parker.unparker().into());
+    /// queue.notify_one();
+    /// parker.park(); // there is a token
+    /// queue.leave(&mut ticket, || false);
+    /// ```
     pub fn notify_one(&self) {
         // Ordering: pairs with the fence in `register`.
         self.fences.fast();
@@ -103,6 +179,22 @@ impl WaitQueue {
     }
 
     /// There will be no room any more: wakes everybody.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::Waker;
+    /// use executor_common::{Ticket, WaitQueue};
+    ///
+    /// let queue = WaitQueue::new();
+    /// let (mut first, mut second) = (Ticket::default(), Ticket::default());
+    /// queue.register(&mut first, Waker::noop());
+    /// queue.register(&mut second, Waker::noop());
+    /// queue.notify_all();
+    /// assert!(queue.is_empty());
+    /// queue.give_up(&mut first);
+    /// queue.give_up(&mut second);
+    /// ```
     pub fn notify_all(&self) {
         let all = {
             let mut queue = self.queue.lock();
@@ -119,6 +211,21 @@ impl WaitQueue {
     ///
     /// The look is needed. A waiter that finds room by its own look may still be in the queue when the next
     /// room is made, and that notification is spent on it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::Waker;
+    /// use executor_common::{Ticket, WaitQueue};
+    ///
+    /// let queue = WaitQueue::new();
+    /// let (mut first, mut second) = (Ticket::default(), Ticket::default());
+    /// queue.register(&mut first, Waker::noop());
+    /// queue.register(&mut second, Waker::noop());
+    /// queue.leave(&mut first, || true); // room for another one, which is woken
+    /// assert!(queue.is_empty());
+    /// queue.leave(&mut second, || false);
+    /// ```
     pub fn leave(&self, ticket: &mut Ticket, is_room_left: impl FnOnce() -> bool) {
         self.take_out(ticket);
         // The room whose notification was spent on this waiter was made before the waiter was taken out of
@@ -129,6 +236,22 @@ impl WaitQueue {
     }
 
     /// The waiter goes without. If it had been notified, the next one is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::Waker;
+    /// use executor_common::{Ticket, WaitQueue};
+    ///
+    /// let queue = WaitQueue::new();
+    /// let (mut first, mut second) = (Ticket::default(), Ticket::default());
+    /// queue.register(&mut first, Waker::noop());
+    /// queue.register(&mut second, Waker::noop());
+    /// queue.notify_one(); // the first one
+    /// queue.give_up(&mut first); // passes it on
+    /// assert!(queue.is_empty());
+    /// queue.leave(&mut second, || false);
+    /// ```
     pub fn give_up(&self, ticket: &mut Ticket) {
         if self.take_out(ticket) == TakenOut::ByNotification {
             self.notify_one();
@@ -151,12 +274,32 @@ impl WaitQueue {
     }
 
     /// How many wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::Waker;
+    /// use executor_common::{Ticket, WaitQueue};
+    ///
+    /// let (queue, mut ticket) = (WaitQueue::new(), Ticket::default());
+    /// queue.register(&mut ticket, Waker::noop());
+    /// assert_eq!(queue.len(), 1);
+    /// # queue.give_up(&mut ticket);
+    /// ```
     pub fn len(&self) -> usize {
         // Ordering: a statistic.
         self.waiting.load(Ordering::Relaxed)
     }
 
     /// Whether nobody waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::WaitQueue;
+    ///
+    /// assert!(WaitQueue::new().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

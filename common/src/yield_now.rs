@@ -18,6 +18,20 @@ pub fn yield_now() -> YieldNow {
 }
 
 /// The future of [`yield_now`].
+///
+/// # Examples
+///
+/// ```
+/// use std::future::Future;
+/// use std::pin::pin;
+/// use std::task::{Context, Waker};
+/// use executor_common::{YieldNow, yield_now};
+///
+/// let mut turn = pin!(yield_now());
+/// let mut context = Context::from_waker(Waker::noop());
+/// assert!(YieldNow::poll(turn.as_mut(), &mut context).is_pending());
+/// assert!(YieldNow::poll(turn.as_mut(), &mut context).is_ready());
+/// ```
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct YieldNow {

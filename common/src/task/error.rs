@@ -125,6 +125,21 @@ impl JoinError {
     }
 
     /// True if the handle was waited on from within its own task, which could never have ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use executor_common::{DomainId, JoinHandle, RunOutcome, closure_task};
+    ///
+    /// let (give, take) = mpsc::channel::<JoinHandle<()>>();
+    /// let (task, handle) = closure_task(DomainId::unique(), move || {
+    ///     let own = take.recv().unwrap();
+    ///     assert!(own.join().unwrap_err().is_self_join());
+    /// });
+    /// give.send(handle).unwrap();
+    /// assert!(matches!(task.run(), RunOutcome::Finished));
+    /// ```
     pub fn is_self_join(&self) -> bool {
         matches!(self.kind, Kind::SelfJoin)
     }

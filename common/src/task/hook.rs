@@ -9,6 +9,16 @@ use super::id::TaskId;
 use crate::panic::{caught, discard, payload_text};
 
 /// What an executor does with the panic of a task whose handle is gone.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use executor_common::PanicHook;
+///
+/// let on_panic: PanicHook = Arc::new(|panic| eprintln!("{panic}"));
+/// executor_common::enter_domain(executor_common::DomainId::unique(), Some(on_panic));
+/// ```
 pub type PanicHook = Arc<dyn Fn(TaskPanic) + Send + Sync>;
 
 crate::sync::thread_local! {
@@ -42,6 +52,22 @@ pub(super) fn with_hook<R>(hook: Option<PanicHook>, f: impl FnOnce() -> R) -> R 
 ///
 /// It keeps the hook of the executor on which it happened: the handle may be dropped much later, by any
 /// thread, and the panic must not get lost then.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::{Arc, mpsc};
+/// use executor_common::{DomainId, TaskPanic, closure_task, enter_domain};
+///
+/// let (tell, told) = mpsc::channel();
+/// let on_panic = move |panic: TaskPanic| tell.send(panic).unwrap();
+/// let domain = DomainId::unique();
+/// enter_domain(domain, Some(Arc::new(on_panic))); // as a worker does
+/// let (task, handle) = closure_task(domain, || panic!("no disk"));
+/// drop(handle); // nobody else asks
+/// drop(task.run());
+/// assert_eq!(told.recv().unwrap().message(), "no disk");
+/// ```
 pub struct TaskPanic {
     task: TaskId,
     payload: Box<dyn Any + Send>,

@@ -14,6 +14,18 @@ std::thread_local! {
 /// Names a task; unique in the process, never reused.
 ///
 /// Ids grow along each thread's spawns. Between threads their order says nothing.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{DomainId, closure_task};
+///
+/// let (task, handle) = closure_task(DomainId::unique(), || panic!("no disk"));
+/// let id = handle.id();
+/// drop(task.run());
+/// let error = handle.join().unwrap_err();
+/// assert_eq!(error.to_string(), format!("task {id} panicked: no disk"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TaskId(u64);
@@ -26,6 +38,16 @@ impl TaskId {
     }
 
     /// The number itself, for logs and traces. Never zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::{DomainId, closure_task};
+    ///
+    /// let (task, handle) = closure_task(DomainId::unique(), || 42);
+    /// assert_ne!(handle.id().as_u64(), 0);
+    /// # drop(task.run());
+    /// ```
     pub fn as_u64(self) -> u64 {
         self.0
     }
@@ -59,9 +81,30 @@ pub struct DomainId(u64);
 
 impl DomainId {
     /// The domain of threads that belong to no executor. No task carries it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::{DomainId, closure_task, enter_domain};
+    ///
+    /// let domain = DomainId::unique();
+    /// enter_domain(domain, None); // a worker's first words
+    /// let (queued, handle) = closure_task(domain, || 42);
+    /// assert_eq!(handle.join().unwrap(), 42); // in place
+    /// enter_domain(DomainId::NONE, None); // and its last ones
+    /// # drop(queued.run());
+    /// ```
     pub const NONE: Self = Self(0);
 
     /// A new domain.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::DomainId;
+    ///
+    /// assert_ne!(DomainId::unique(), DomainId::unique());
+    /// ```
     pub fn unique() -> Self {
         Self(DOMAIN_IDS.next_single())
     }
