@@ -13,6 +13,27 @@ crate::sync::thread_local! {
 /// What an executor does when one of its workers is about to block, such as letting another thread work instead.
 ///
 /// Both functions are called on the worker's own thread, where they find its executor in a thread-local of theirs.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::Cell;
+/// use executor_common::{Blocker, blocking, set_blocker};
+///
+/// thread_local! {
+///     static STAND_INS: Cell<u32> = const { Cell::new(0) };
+/// }
+///
+/// let begin = || {
+///     STAND_INS.set(STAND_INS.get() + 1);
+///     true
+/// };
+/// let end = || STAND_INS.set(STAND_INS.get() - 1);
+/// set_blocker(Some(Blocker { begin, end }));
+/// blocking(|| assert_eq!(STAND_INS.get(), 1));
+/// assert_eq!(STAND_INS.get(), 0);
+/// # set_blocker(None);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Blocker {
     /// The worker is about to block. True if `end` is to be called after it.
@@ -29,6 +50,20 @@ impl fmt::Debug for Blocker {
 
 /// Installs what [`blocking`] calls on the calling thread, which is a worker. A worker says so before its first task, and
 /// installs `None` after its last.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{Blocker, blocking, set_blocker};
+///
+/// fn nobody_stands_in() -> bool {
+///     false // so that there is nothing to end
+/// }
+///
+/// set_blocker(Some(Blocker { begin: nobody_stands_in, end: || unreachable!() }));
+/// assert_eq!(blocking(|| 42), 42);
+/// set_blocker(None);
+/// ```
 pub fn set_blocker(blocker: Option<Blocker>) {
     BLOCKER.with(|current| current.set(blocker));
 }

@@ -7,6 +7,22 @@ use crate::sync::{Counter, now};
 use crate::task::RunOutcome;
 
 /// A worker's counters. The worker alone writes them, except where a field says otherwise.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+/// use executor_common::{DomainId, WorkerCounters, closure_task};
+///
+/// let counters = WorkerCounters::new(Instant::now());
+/// let (task, handle) = closure_task(DomainId::unique(), || 6 * 7);
+/// counters.begin_busy();
+/// counters.count(&task.run());
+/// counters.end_busy();
+/// let metrics = counters.snapshot();
+/// assert_eq!((metrics.tasks_run, metrics.completed), (1, 1));
+/// # drop(handle);
+/// ```
 #[derive(Debug)]
 pub struct WorkerCounters {
     epoch: Instant,
@@ -56,6 +72,15 @@ const BUSY: u64 = 1;
 
 impl WorkerCounters {
     /// All zero. `epoch` is when the executor was built.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use executor_common::WorkerCounters;
+    ///
+    /// assert_eq!(WorkerCounters::new(Instant::now()).tasks_run.get(), 0);
+    /// ```
     pub fn new(epoch: Instant) -> Self {
         Self {
             epoch,
@@ -81,6 +106,17 @@ impl WorkerCounters {
     }
 
     /// The worker has found something to do. Does nothing while it is busy already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use executor_common::WorkerCounters;
+    ///
+    /// let counters = WorkerCounters::new(Instant::now());
+    /// counters.begin_busy();
+    /// assert!(counters.is_busy());
+    /// ```
     #[inline]
     pub fn begin_busy(&self) {
         if !self.is_busy() {
@@ -89,6 +125,18 @@ impl WorkerCounters {
     }
 
     /// As [`WorkerCounters::begin_busy`], for a worker that knows the time without a look at the clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use executor_common::WorkerCounters;
+    ///
+    /// let counters = WorkerCounters::new(Instant::now());
+    /// let woken_ns = counters.now_ns();
+    /// counters.begin_busy_at(woken_ns);
+    /// assert!(counters.is_busy());
+    /// ```
     #[inline]
     pub fn begin_busy_at(&self, now_ns: u64) {
         let busy = self.busy.get();
@@ -99,6 +147,18 @@ impl WorkerCounters {
     }
 
     /// The worker has run out of work. Does nothing while it is idle already. Returns the time if it had to look.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use executor_common::WorkerCounters;
+    ///
+    /// let counters = WorkerCounters::new(Instant::now());
+    /// counters.begin_busy();
+    /// assert!(counters.end_busy().is_some());
+    /// assert!(counters.end_busy().is_none()); // idle already
+    /// ```
     pub fn end_busy(&self) -> Option<u64> {
         let busy = self.busy.get();
         if busy & BUSY == 0 {
@@ -110,12 +170,35 @@ impl WorkerCounters {
     }
 
     /// Whether the worker is between [`WorkerCounters::begin_busy`] and [`WorkerCounters::end_busy`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use executor_common::WorkerCounters;
+    ///
+    /// let counters = WorkerCounters::new(Instant::now());
+    /// assert!(!counters.is_busy());
+    /// counters.begin_busy();
+    /// assert!(counters.is_busy());
+    /// ```
     #[inline]
     pub fn is_busy(&self) -> bool {
         self.busy.get() & BUSY != 0
     }
 
     /// Counts what became of a queue entry, or of a future's turn in place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use executor_common::{RunOutcome, WorkerCounters};
+    ///
+    /// let counters = WorkerCounters::new(Instant::now());
+    /// counters.count(&RunOutcome::Panicked);
+    /// assert_eq!((counters.completed.get(), counters.panics.get()), (1, 1));
+    /// ```
     #[inline]
     pub fn count(&self, outcome: &RunOutcome) {
         match outcome {
@@ -137,12 +220,38 @@ impl WorkerCounters {
     }
 
     /// Tasks that ended by themselves, on this worker or run in place by a handle that waited for them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use executor_common::{RunOutcome, WorkerCounters};
+    ///
+    /// let counters = WorkerCounters::new(Instant::now());
+    /// for outcome in [RunOutcome::Finished, RunOutcome::Stale, RunOutcome::Cancelled] {
+    ///     counters.count(&outcome);
+    /// }
+    /// assert_eq!(counters.ended(), 2);
+    /// ```
     pub fn ended(&self) -> u64 {
         self.completed.get() + self.claimed.get()
     }
 
     /// A snapshot. What is not counted here is the caller's to fill in: `index`, `role`, `core`, `queue_wait`, `run_time`
     /// and `queue_depth`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use executor_common::{WorkerCounters, WorkerMetrics};
+    ///
+    /// let counters = WorkerCounters::new(Instant::now());
+    /// counters.parks.add_owned(1);
+    /// let mut metrics: WorkerMetrics = counters.snapshot();
+    /// metrics.index = 3; // whose they are
+    /// assert_eq!(metrics.parks, 1);
+    /// ```
     pub fn snapshot(&self) -> WorkerMetrics {
         let (busy_ns, now_ns) = busy_and_now_ns(|| self.busy.get(), || self.now_ns());
         let busy = Duration::from_nanos(self.told_busy_ns.raise(busy_ns));
@@ -170,6 +279,17 @@ impl WorkerCounters {
     }
 
     /// The time, in nanoseconds since the epoch.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use executor_common::WorkerCounters;
+    ///
+    /// let epoch = Instant::now();
+    /// let now_ns = WorkerCounters::new(epoch).now_ns();
+    /// assert!(Duration::from_nanos(now_ns) <= epoch.elapsed());
+    /// ```
     pub fn now_ns(&self) -> u64 {
         // 584 years fit, half of which `busy` has room for.
         now().saturating_duration_since(self.epoch).as_nanos() as u64

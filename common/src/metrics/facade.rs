@@ -39,6 +39,16 @@ impl ExecutorMetrics {
 
     /// Tells the recorder what the figures of [`ExecutorMetrics::publish`] mean, for those that show it. Called once, after the
     /// recorder has been installed. Present with the feature `metrics`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::ExecutorMetrics;
+    ///
+    /// // The program's own recorder has been installed before.
+    /// ExecutorMetrics::describe();
+    /// ExecutorMetrics::default().publish("search");
+    /// ```
     pub fn describe() {
         describe_gauge!(
             "executor_uptime_seconds",

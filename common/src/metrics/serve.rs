@@ -62,6 +62,21 @@ impl MetricsServer {
     /// # Errors
     ///
     /// The file cannot be written, or the thread cannot be started. What fails later is tried again in the next interval.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use executor_common::{ExecutorMetrics, MetricsServer};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # // SAFETY: nobody else reads or writes the environment.
+    /// # unsafe { std::env::set_var("EXECUTOR_METRICS_DIR", directory.path()) };
+    /// let interval = Duration::from_millis(250);
+    /// let server = MetricsServer::start("search", "smp", interval, ExecutorMetrics::default)?;
+    /// assert!(server.path().starts_with(MetricsServer::directory()));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn start(
         name: &str,
         executor: &'static str,
@@ -76,6 +91,21 @@ impl MetricsServer {
     /// # Errors
     ///
     /// As there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use executor_common::{ExecutorMetrics, MetricsServer};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// let directory = directory.path().join("shown"); // is made
+    /// let interval = Duration::from_millis(250);
+    /// let snapshot = ExecutorMetrics::default;
+    /// let server = MetricsServer::start_in(&directory, "search", "smp", interval, snapshot)?;
+    /// assert_eq!(std::fs::read_dir(&directory)?.count(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn start_in(
         directory: &Path,
         name: &str,
@@ -110,6 +140,17 @@ impl MetricsServer {
 
     /// Where the files are: in `$EXECUTOR_METRICS_DIR`, else in `executor-metrics` in the user's runtime directory or in the one for
     /// temporary files.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::MetricsServer;
+    ///
+    /// for file in std::fs::read_dir(MetricsServer::directory()).into_iter().flatten() {
+    ///     println!("{}", std::fs::read_to_string(file?.path())?);
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn directory() -> PathBuf {
         if let Some(directory) = std::env::var_os(DIRECTORY_VARIABLE) {
             return directory.into();
@@ -119,6 +160,24 @@ impl MetricsServer {
     }
 
     /// The file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use executor_common::{ExecutorMetrics, MetricsServer};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let directory = directory.path();
+    /// let interval = Duration::from_millis(250);
+    /// let snapshot = ExecutorMetrics::default;
+    /// let server = MetricsServer::start_in(directory, "search", "smp", interval, snapshot)?;
+    /// let path = server.path().to_owned();
+    /// assert!(path.exists());
+    /// drop(server);
+    /// assert!(!path.exists());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -6,6 +6,18 @@ use crate::delay::DelayMetrics;
 use crate::role::Role;
 
 /// A snapshot of an executor.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::ExecutorMetrics;
+///
+/// let metrics = ExecutorMetrics::default(); // an executor's own: `executor.metrics()`
+/// for worker in &metrics.workers {
+///     println!("worker {} was busy for {:?}", worker.index, worker.busy);
+/// }
+/// assert_eq!(metrics.roles.len(), 0);
+/// ```
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -31,6 +43,20 @@ pub struct ExecutorMetrics {
 }
 
 /// A snapshot of one worker.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::WorkerMetrics;
+///
+/// /// How many of the worker's tasks came from others.
+/// fn stolen_share(worker: &WorkerMetrics) -> f64 {
+///     worker.stolen as f64 / worker.tasks_run.max(1) as f64
+/// }
+///
+/// let worker = WorkerMetrics::default(); // an executor's own: one of `executor.metrics().workers`
+/// assert_eq!(stolen_share(&worker), 0.0);
+/// ```
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -86,6 +112,15 @@ pub struct WorkerMetrics {
 }
 
 /// A snapshot of one role.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::RoleMetrics;
+///
+/// let role = RoleMetrics::default(); // an executor's own: `executor.metrics().role(ROLE)`
+/// assert_eq!(role.admitted, role.completed + role.claimed + role.expired + role.cancelled);
+/// ```
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

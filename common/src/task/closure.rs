@@ -52,6 +52,18 @@ where
 ///
 /// What `F` and `T` borrow stays alive and borrowed until the handle has reported completion, or until both
 /// the `Runnable` and the handle are gone.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{DomainId, scoped_closure_task};
+///
+/// let words = vec!["one", "two"];
+/// // SAFETY: `words` is there, and not changed, until `join` returns.
+/// let (task, handle) = unsafe { scoped_closure_task(DomainId::unique(), || words.len()) };
+/// std::thread::scope(|scope| drop(scope.spawn(|| task.run())));
+/// assert_eq!(handle.join().unwrap(), 2);
+/// ```
 pub unsafe fn scoped_closure_task<F, T>(domain: DomainId, f: F) -> (Runnable, JoinHandle<T>)
 where
     F: FnOnce() -> T + Send,
@@ -115,6 +127,20 @@ where
 ///
 /// `runnable` and `handle` come from one call of [`closure_task`] or [`expiring_closure_task`] with this very `F`, and
 /// nothing else has been done with either.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{DomainId, closure_task, reclaim_closure};
+///
+/// fn refuse<F: FnOnce() -> u32 + Send + 'static>(f: F) -> F {
+///     let (task, handle) = closure_task(DomainId::unique(), f);
+///     // SAFETY: both come from the call above, with this `F`, and nothing has been done with them.
+///     unsafe { reclaim_closure(task, handle) }
+/// }
+///
+/// assert_eq!(refuse(|| 6 * 7)(), 42);
+/// ```
 pub unsafe fn reclaim_closure<F, T>(runnable: Runnable, handle: JoinHandle<T>) -> F {
     let expires = runnable.as_raw_task().header().vtable.expires;
     let cell = runnable.into_raw();

@@ -33,12 +33,89 @@ use crate::panic::caught;
 use crate::sync::{Arc, UnsafeCell};
 
 /// Where a woken future goes.
+///
+/// # Examples
+///
+/// ```
+/// use std::collections::VecDeque;
+/// use executor_common::sync::{Arc, Mutex};
+/// use executor_common::{
+///     CancellationToken, DomainId, RunOutcome, Runnable, Schedule, TaskRegistry, future_task,
+/// };
+///
+/// struct Queue {
+///     ready: Mutex<VecDeque<Runnable>>,
+///     registry: TaskRegistry,
+/// }
+///
+/// impl Schedule for Queue {
+///     fn schedule(&self, task: Runnable) {
+///         self.ready.lock().push_back(task);
+///     }
+///     fn registry(&self) -> &TaskRegistry {
+///         &self.registry
+///     }
+/// }
+///
+/// let queue = Arc::new(Queue { ready: Mutex::default(), registry: TaskRegistry::new(1) });
+/// let token = CancellationToken::new();
+/// // SAFETY: `queue` lives to the end of this function, which runs the task; no thread enters the domain.
+/// let (task, handle) = unsafe { future_task(DomainId::unique(), token.cancelled(), &queue) };
+/// assert!(matches!(task.run(), RunOutcome::Suspended));
+/// token.cancel(); // wakes the task
+/// let woken = queue.ready.lock().pop_front().unwrap();
+/// assert!(matches!(woken.run(), RunOutcome::Finished));
+/// # handle.join().unwrap();
+/// ```
 pub trait Schedule: Send + Sync + 'static {
     /// Queues the task. Called from any thread, also after the executor's end; a scheduler that runs
     /// nothing any more drops `task`, which cancels it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use executor_common::{DomainId, Runnable, Schedule, TaskRegistry, closure_task};
+    ///
+    /// struct Queue(mpsc::Sender<Runnable>, TaskRegistry);
+    ///
+    /// impl Schedule for Queue {
+    ///     fn schedule(&self, task: Runnable) {
+    ///         let _ = self.0.send(task); // comes back where nobody receives, and is dropped
+    ///     }
+    ///     # fn registry(&self) -> &TaskRegistry { &self.1 }
+    /// }
+    ///
+    /// let (ready, tasks) = mpsc::channel();
+    /// let queue = Queue(ready, TaskRegistry::new(1));
+    /// let (task, handle) = closure_task(DomainId::unique(), || 42);
+    /// drop(tasks);
+    /// queue.schedule(task);
+    /// assert!(handle.join().unwrap_err().is_cancelled());
+    /// ```
     fn schedule(&self, task: Runnable);
 
     /// Where the scheduler's futures are registered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::{Runnable, Schedule, TaskRegistry};
+    ///
+    /// /// Of an executor that has ended.
+    /// struct Ended(TaskRegistry);
+    ///
+    /// impl Schedule for Ended {
+    ///     fn schedule(&self, task: Runnable) {
+    ///         drop(task);
+    ///     }
+    ///     fn registry(&self) -> &TaskRegistry {
+    ///         &self.0
+    ///     }
+    /// }
+    ///
+    /// assert!(Ended(TaskRegistry::new(1)).registry().is_empty());
+    /// ```
     fn registry(&self) -> &TaskRegistry;
 }
 
@@ -116,6 +193,28 @@ where
 /// As for [`future_task`]. Besides, unless the future and its output are `Send`, all `Runnable`s of the task are run,
 /// cancelled or dropped on the calling thread: no other thread is in `domain`, and the scheduler, its end included,
 /// gives them to nobody else.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+/// # use executor_common::sync::Arc;
+/// # use executor_common::{Runnable, Schedule, TaskRegistry};
+/// use executor_common::{DomainId, local_future_task};
+///
+/// # struct Queue(TaskRegistry);
+/// # impl Schedule for Queue {
+/// #     fn schedule(&self, task: Runnable) { drop(task) }
+/// #     fn registry(&self) -> &TaskRegistry { &self.0 }
+/// # }
+/// # let queue = Arc::new(Queue(TaskRegistry::new(1)));
+/// let shared = Rc::new(42);
+/// let future = async move { shared };
+/// // SAFETY: `queue` lives to the end of this function, which runs the task on this thread; no thread enters the domain.
+/// let (task, handle) = unsafe { local_future_task(DomainId::unique(), future, &queue, 0) };
+/// drop(task.run());
+/// assert_eq!(*handle.join().unwrap(), 42);
+/// ```
 pub unsafe fn local_future_task<F, S>(
     domain: DomainId,
     future: F,
@@ -138,6 +237,27 @@ where
 /// # Safety
 ///
 /// As for [`local_future_task`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+/// # use executor_common::sync::Arc;
+/// # use executor_common::{Runnable, Schedule, TaskRegistry};
+/// use executor_common::{DomainId, RunOutcome, expiring_future_task};
+///
+/// # struct Queue(TaskRegistry);
+/// # impl Schedule for Queue {
+/// #     fn schedule(&self, task: Runnable) { drop(task) }
+/// #     fn registry(&self) -> &TaskRegistry { &self.0 }
+/// # }
+/// # let queue = Arc::new(Queue(TaskRegistry::new(1)));
+/// let (domain, future) = (DomainId::unique(), async { 42 });
+/// // SAFETY: `queue` lives to the end of this function, which runs the task; no thread enters the domain.
+/// let (task, handle) = unsafe { expiring_future_task(domain, Instant::now(), future, &queue, 0) };
+/// assert!(matches!(task.run(), RunOutcome::Expired));
+/// assert!(handle.join().unwrap_err().is_expired());
+/// ```
 pub unsafe fn expiring_future_task<F, S>(
     domain: DomainId,
     deadline: Instant,

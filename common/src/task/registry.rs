@@ -13,6 +13,28 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// The futures of one executor or role that have been suspended and are not done, each with one reference.
+///
+/// # Examples
+///
+/// ```
+/// # use executor_common::Runnable;
+/// use executor_common::sync::Arc;
+/// use executor_common::{DomainId, Schedule, TaskRegistry, future_task};
+///
+/// # struct Queue(TaskRegistry);
+/// # impl Schedule for Queue {
+/// #     fn schedule(&self, task: Runnable) { drop(task) }
+/// #     fn registry(&self) -> &TaskRegistry { &self.0 }
+/// # }
+/// let scheduler = Arc::new(Queue(TaskRegistry::new(1)));
+/// let never = std::future::pending::<()>();
+/// // SAFETY: `scheduler` lives to the end of this function, which runs the task; no thread enters the domain.
+/// let (task, handle) = unsafe { future_task(DomainId::unique(), never, &scheduler) };
+/// drop(task.run()); // it waits
+/// assert_eq!(scheduler.registry().len(), 1);
+/// assert_eq!(scheduler.registry().close(), 1);
+/// assert!(handle.join().unwrap_err().is_cancelled());
+/// ```
 #[derive(Debug)]
 pub struct TaskRegistry {
     shards: Box<[CachePadded<Mutex<Shard>>]>,
@@ -64,6 +86,15 @@ impl TaskRegistry {
     /// # Panics
     ///
     /// If `shards` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::TaskRegistry;
+    ///
+    /// let shards = std::thread::available_parallelism().map_or(1, usize::from);
+    /// assert!(TaskRegistry::new(shards).is_empty());
+    /// ```
     pub fn new(shards: usize) -> Self {
         assert!(shards > 0, "a registry needs a shard");
         let shards = (0..shards).map(|_| CachePadded::new(Mutex::new(Shard::default()))).collect();
@@ -98,16 +129,43 @@ impl TaskRegistry {
     }
 
     /// How many futures are in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::TaskRegistry;
+    ///
+    /// assert_eq!(TaskRegistry::new(1).len(), 0);
+    /// ```
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len).sum()
     }
 
     /// Whether no future is in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::TaskRegistry;
+    ///
+    /// assert!(TaskRegistry::new(1).is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.shards.iter().all(|shard| shard.lock().len == 0)
     }
 
     /// Whether [`TaskRegistry::close`] has begun.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::TaskRegistry;
+    ///
+    /// let registry = TaskRegistry::new(1);
+    /// assert!(!registry.is_closed());
+    /// registry.close();
+    /// assert!(registry.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         // Ordering: a hint; `insert` decides under the lock.
         self.closed.load(Ordering::Relaxed)
@@ -115,6 +173,28 @@ impl TaskRegistry {
 
     /// Lets nobody in any more and aborts everybody who is: suspended futures are scheduled to be
     /// cancelled. Returns how many were aborted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use executor_common::{Runnable, Schedule};
+    /// use executor_common::sync::Arc;
+    /// use executor_common::{DomainId, TaskRegistry, future_task};
+    ///
+    /// # struct Queue(TaskRegistry);
+    /// # impl Schedule for Queue {
+    /// #     fn schedule(&self, task: Runnable) { drop(task) }
+    /// #     fn registry(&self) -> &TaskRegistry { &self.0 }
+    /// # }
+    /// let scheduler = Arc::new(Queue(TaskRegistry::new(1)));
+    /// assert_eq!(scheduler.registry().close(), 0);
+    /// // SAFETY: `scheduler` lives to the end of this function, which runs the task; no thread enters the domain.
+    /// let (task, handle) = unsafe {
+    ///     future_task(DomainId::unique(), std::future::pending::<()>(), &scheduler)
+    /// };
+    /// drop(task.run()); // it would wait, which is too late
+    /// assert!(handle.join().unwrap_err().is_cancelled());
+    /// ```
     pub fn close(&self) -> usize {
         // Ordering: as in `is_closed`.
         self.closed.store(true, Ordering::Relaxed);

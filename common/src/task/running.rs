@@ -115,6 +115,20 @@ pub(super) fn may_run_closures_of(domain: DomainId) -> bool {
 
 /// Runs `f`, which runs a closure of `domain` on a thread of another one. Meanwhile the thread may run other closures of `domain` in
 /// place, besides what it may run anyway; it polls none of its futures.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{DomainId, RunOutcome, closure_task, enter_domain, lend_to_domain};
+///
+/// let (io, compute) = (DomainId::unique(), DomainId::unique());
+/// let (inner, handle) = closure_task(compute, || 21);
+/// let (outer, answer) = closure_task(compute, move || 2 * handle.join().unwrap());
+/// enter_domain(io, None);
+/// lend_to_domain(compute, || drop(outer.run())); // runs `inner` in place
+/// assert_eq!(answer.join().unwrap(), 42);
+/// assert!(matches!(inner.run(), RunOutcome::Stale));
+/// ```
 pub fn lend_to_domain<R>(domain: DomainId, f: impl FnOnce() -> R) -> R {
     struct ComeBack;
     impl Drop for ComeBack {
@@ -128,12 +142,39 @@ pub fn lend_to_domain<R>(domain: DomainId, f: impl FnOnce() -> R) -> R {
 }
 
 /// Makes the calling thread the only member of `domain`, besides the one that it shares with others.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{DomainId, RunOutcome, closure_task, enter_domain, enter_own_domain};
+///
+/// let (shared, own) = (DomainId::unique(), DomainId::unique());
+/// enter_domain(shared, None);
+/// enter_own_domain(own);
+/// for domain in [shared, own] {
+///     let (queued, handle) = closure_task(domain, || 42);
+///     assert_eq!(handle.join().unwrap(), 42); // in place
+///     assert!(matches!(queued.run(), RunOutcome::Stale));
+/// }
+/// ```
 pub fn enter_own_domain(domain: DomainId) {
     OWN_DOMAIN.with(|current| current.set(domain));
 }
 
 /// Makes the calling thread a member of `domain`, whose unclaimed panics go to `on_panic`. A worker says
 /// so once, before its first task.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{DomainId, RunOutcome, closure_task, enter_domain};
+///
+/// let domain = DomainId::unique();
+/// enter_domain(domain, None);
+/// let (queued, handle) = closure_task(domain, || 42);
+/// assert_eq!(handle.join().unwrap(), 42); // in place
+/// assert!(matches!(queued.run(), RunOutcome::Stale));
+/// ```
 pub fn enter_domain(domain: DomainId, on_panic: Option<PanicHook>) {
     DOMAIN.with(|current| current.set(domain));
     set_hook(on_panic);
@@ -141,6 +182,36 @@ pub fn enter_domain(domain: DomainId, on_panic: Option<PanicHook>) {
 
 /// Installs what is told of each turn of a future that a waiting handle runs in place on the calling thread. A worker says so
 /// before its first task, and installs `None` after its last.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::Cell;
+/// # use executor_common::sync::Arc;
+/// # use executor_common::{Runnable, Schedule, TaskRegistry};
+/// use executor_common::{DomainId, enter_domain, future_task, set_in_place_counter};
+///
+/// thread_local! {
+///     static TURNS: Cell<u32> = const { Cell::new(0) };
+/// }
+///
+/// # struct Queue(TaskRegistry);
+/// # impl Schedule for Queue {
+/// #     fn schedule(&self, task: Runnable) { drop(task) }
+/// #     fn registry(&self) -> &TaskRegistry { &self.0 }
+/// # }
+/// # let queue = Arc::new(Queue(TaskRegistry::new(1)));
+/// let domain = DomainId::unique();
+/// enter_domain(domain, None);
+/// set_in_place_counter(Some(|_| TURNS.set(TURNS.get() + 1)));
+/// // SAFETY: `queue` lives until this thread, the domain's only one, has left it.
+/// let (queued, handle) = unsafe { future_task(domain, async { 42 }, &queue) };
+/// assert_eq!(handle.join().unwrap(), 42); // in place
+/// assert_eq!(TURNS.get(), 1);
+/// set_in_place_counter(None);
+/// enter_domain(DomainId::NONE, None);
+/// # drop(queued);
+/// ```
 pub fn set_in_place_counter(count: Option<fn(&RunOutcome)>) {
     IN_PLACE.with(|current| current.set(count));
 }
