@@ -41,10 +41,39 @@ pub use guarded::guarded;
 pub use imp::*;
 
 /// True when loom's stand-ins are in place.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::sync::LOOM;
+///
+/// // A model has few threads.
+/// let threads = if LOOM { 2 } else { 16 };
+/// assert_eq!(threads, 16);
+/// ```
 pub const LOOM: bool = cfg!(loom);
 
 /// True when shuttle's stand-ins are in place.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::sync::SHUTTLE;
+///
+/// // All threads of a random schedule share one.
+/// let rounds = if SHUTTLE { 10 } else { 10_000 };
+/// assert_eq!(rounds, 10_000);
+/// ```
 pub const SHUTTLE: bool = cfg!(shuttle);
 
 /// True when a thread is none of the operating system's: nothing is gained by waiting for what others are about to do.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::sync::MODEL;
+///
+/// let spins = if MODEL { 0 } else { 100 };
+/// assert_eq!(spins, 100);
+/// ```
 pub const MODEL: bool = LOOM || SHUTTLE;

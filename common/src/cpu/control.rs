@@ -15,12 +15,51 @@ mod other;
 /// are not here, and pins that a kernel refuses, can be tested.
 ///
 /// What has a default answers [`io::ErrorKind::Unsupported`] by it.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use executor_common::cpu::{CpuControl, CpuSet};
+///
+/// /// Two CPUs, and nobody may choose between them.
+/// #[derive(Debug)]
+/// struct Refusing;
+///
+/// impl CpuControl for Refusing {
+///     fn allowed(&self) -> io::Result<CpuSet> {
+///         Ok([0, 1].into_iter().collect())
+///     }
+///     fn pin(&self, _: usize) -> io::Result<()> {
+///         Err(io::ErrorKind::PermissionDenied.into())
+///     }
+///     fn current_cpu(&self) -> Option<usize> {
+///         None
+///     }
+///     fn exists(&self, cpu: usize) -> bool {
+///         cpu < 2
+///     }
+/// }
+///
+/// assert!(!Refusing.allows_only(0)?);
+/// assert_eq!(Refusing.lock_memory().unwrap_err().kind(), io::ErrorKind::Unsupported);
+/// # Ok::<(), io::Error>(())
+/// ```
 pub trait CpuControl: fmt::Debug + Send + Sync + 'static {
     /// The CPUs that the calling thread may use: at the start of a program, those of the process.
     ///
     /// # Errors
     ///
     /// The operating system does not tell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::{CpuControl, SystemCpus};
+    ///
+    /// assert!(!SystemCpus.allowed()?.is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn allowed(&self) -> io::Result<CpuSet>;
 
     /// Whether `cpu` is the only one that the calling thread may use: what [`allowed`](CpuControl::allowed) says, for
@@ -29,6 +68,18 @@ pub trait CpuControl: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The operating system does not tell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::{CpuControl, SystemCpus};
+    ///
+    /// let allowed = SystemCpus.allowed()?;
+    /// for cpu in allowed.iter() {
+    ///     assert_eq!(SystemCpus.allows_only(cpu)?, allowed.len() == 1);
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn allows_only(&self, cpu: usize) -> io::Result<bool> {
         Ok(self.allowed()?.iter().eq([cpu]))
     }
@@ -38,13 +89,45 @@ pub trait CpuControl: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The operating system refuses, or cannot pin at all ([`io::ErrorKind::Unsupported`]).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::{CpuControl, SystemCpus};
+    ///
+    /// let last = SystemCpus.allowed()?.iter().last().unwrap();
+    /// match SystemCpus.pin(last) {
+    ///     Ok(()) => assert!(SystemCpus.allows_only(last)?),
+    ///     Err(error) => println!("not pinned to CPU {last}: {error}"),
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn pin(&self, cpu: usize) -> io::Result<()>;
 
     /// The CPU that the calling thread is on, where that can be told. Asked often: it does not enter the kernel where
     /// there is a way around it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::{CpuControl, SystemCpus};
+    ///
+    /// if let Some(cpu) = SystemCpus.current_cpu() {
+    ///     assert!(SystemCpus.allowed()?.contains(cpu));
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn current_cpu(&self) -> Option<usize>;
 
     /// Whether CPUs exist beyond those allowed, `cpu` among them. Only used for a better error text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::{CpuControl, SystemCpus};
+    ///
+    /// assert!(!SystemCpus.exists(1_000_000));
+    /// ```
     fn exists(&self, cpu: usize) -> bool;
 
     /// Changes the calling thread's scheduling class. Threads that it starts from then on are
@@ -55,6 +138,18 @@ pub trait CpuControl: fmt::Debug + Send + Sync + 'static {
     /// The operating system refuses. Linux grants [`ThreadClass::Fifo`] to those with `CAP_SYS_NICE`, and up to
     /// their `RLIMIT_RTPRIO` to others. [`ThreadClass::Other`] is nothing to ask for
     /// ([`io::ErrorKind::InvalidInput`]).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::{CpuControl, SystemCpus, ThreadClass};
+    ///
+    /// match SystemCpus.set_class(ThreadClass::Fifo(10)) {
+    ///     Ok(()) => assert_eq!(SystemCpus.class()?, ThreadClass::Fifo(10)),
+    ///     Err(error) => println!("a normal thread: {error}"),
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn set_class(&self, class: ThreadClass) -> io::Result<()> {
         let _ = class;
         Err(io::Error::from(io::ErrorKind::Unsupported))
@@ -65,6 +160,17 @@ pub trait CpuControl: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The operating system does not tell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::{CpuControl, SystemCpus, ThreadClass};
+    ///
+    /// if SystemCpus.set_class(ThreadClass::Normal).is_ok() {
+    ///     assert_eq!(SystemCpus.class()?, ThreadClass::Normal);
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn class(&self) -> io::Result<ThreadClass> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
@@ -79,6 +185,16 @@ pub trait CpuControl: fmt::Debug + Send + Sync + 'static {
     ///
     /// The operating system refuses. Linux grants it to those with `CAP_IPC_LOCK`, and up to their `RLIMIT_MEMLOCK` to
     /// others.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::{CpuControl, SystemCpus};
+    ///
+    /// if let Err(error) = SystemCpus.lock_memory() {
+    ///     println!("pages may have to be waited for: {error}");
+    /// }
+    /// ```
     fn lock_memory(&self) -> io::Result<()> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
@@ -89,6 +205,20 @@ pub trait CpuControl: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The operating system refuses.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use executor_common::cpu::{CpuControl, SystemCpus};
+    ///
+    /// if let Err(error) = SystemCpus.set_timer_slack(Duration::from_nanos(1)) {
+    ///     println!("sleeps are not exact: {error}");
+    /// }
+    /// let began = Instant::now();
+    /// std::thread::sleep(Duration::from_millis(1));
+    /// assert!(began.elapsed() >= Duration::from_millis(1)); // and hardly more
+    /// ```
     fn set_timer_slack(&self, slack: Duration) -> io::Result<()> {
         let _ = slack;
         Err(io::Error::from(io::ErrorKind::Unsupported))
@@ -96,6 +226,15 @@ pub trait CpuControl: fmt::Debug + Send + Sync + 'static {
 }
 
 /// How the kernel schedules a thread among the others of its CPU.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::cpu::ThreadClass;
+///
+/// assert_eq!(ThreadClass::Normal.to_string(), "normal");
+/// assert_eq!(ThreadClass::Fifo(10).to_string(), "fifo:10");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ThreadClass {
     /// `SCHED_OTHER`: a share of the time, as any thread.
@@ -117,5 +256,16 @@ impl fmt::Display for ThreadClass {
 }
 
 /// The machine that this process runs on.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::cpu::{CpuControl, SystemCpus};
+///
+/// let control: &dyn CpuControl = &SystemCpus;
+/// println!("may run on {}", control.allowed()?);
+/// assert!(!control.exists(1_000_000));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemCpus;

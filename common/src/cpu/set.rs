@@ -21,6 +21,15 @@ pub struct CpuSet(BTreeSet<usize>);
 
 impl CpuSet {
     /// The highest CPU number that is understood. The kernel's own limit is 8191 on x86-64.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::CpuSet;
+    ///
+    /// let too_large = CpuSet::MAX_CPU + 1;
+    /// assert!(too_large.to_string().parse::<CpuSet>().is_err());
+    /// ```
     pub const MAX_CPU: usize = 8191;
 
     /// The empty set.
@@ -140,6 +149,16 @@ impl fmt::Display for CpuSet {
 }
 
 /// Where and why a CPU list is malformed.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::cpu::CpuSet;
+///
+/// let error = "0-3,x".parse::<CpuSet>().unwrap_err();
+/// assert_eq!(error.position, 4);
+/// assert_eq!(error.to_string(), "expected a CPU number at byte 4 of the CPU list");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} at byte {position} of the CPU list")]
 pub struct ParseCpuSetError {

@@ -16,6 +16,17 @@ pub use builder::TopologyBuilder;
 /// One CPU as the kernel schedules it: a core, or a hardware thread of one.
 ///
 /// Cores, packages, nodes and caches are numbered from 0 in the order of their first CPU, across the whole machine.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::cpu::Topology;
+///
+/// let machine = Topology::builder().packages(2).cores_per_package(4).threads_per_core(2).build();
+/// let cpu = machine.cpu(4).unwrap();
+/// assert_eq!((cpu.core, cpu.package), (4, 1));
+/// assert_eq!(cpu.smt_siblings.to_string(), "12");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogicalCpu {
@@ -41,9 +52,28 @@ pub struct LogicalCpu {
 
 impl LogicalCpu {
     /// The capacity of the fastest CPU of a machine.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::{LogicalCpu, Topology};
+    ///
+    /// let machine = Topology::builder().cores_per_package(4).little_cores(4).build();
+    /// assert_eq!(machine.cpu(0).unwrap().capacity, LogicalCpu::FULL_CAPACITY);
+    /// assert_eq!(machine.cpu(4).unwrap().capacity, LogicalCpu::FULL_CAPACITY / 2);
+    /// ```
     pub const FULL_CAPACITY: u32 = 1024;
 
     /// Whether it is one of a hybrid machine's slower cores. Cores of one kind differ by a few percent at most.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::{LogicalCpu, Topology};
+    ///
+    /// let hybrid = Topology::builder().cores_per_package(4).little_cores(8).build();
+    /// assert_eq!(hybrid.cpus().iter().filter(|cpu| cpu.is_little()).count(), 8);
+    /// ```
     pub fn is_little(&self) -> bool {
         self.capacity < Self::FULL_CAPACITY / 8 * 7
     }

@@ -144,12 +144,13 @@ impl MetricsServer {
     /// # Examples
     ///
     /// ```
+    /// use std::path::Path;
     /// use executor_common::MetricsServer;
     ///
-    /// for file in std::fs::read_dir(MetricsServer::directory()).into_iter().flatten() {
-    ///     println!("{}", std::fs::read_to_string(file?.path())?);
-    /// }
-    /// # Ok::<(), std::io::Error>(())
+    /// # // SAFETY: nobody else reads or writes the environment.
+    /// # unsafe { std::env::set_var("EXECUTOR_METRICS_DIR", "/run/shown") };
+    /// // After `export EXECUTOR_METRICS_DIR=/run/shown`:
+    /// assert_eq!(MetricsServer::directory(), Path::new("/run/shown"));
     /// ```
     pub fn directory() -> PathBuf {
         if let Some(directory) = std::env::var_os(DIRECTORY_VARIABLE) {

@@ -118,7 +118,8 @@ pub struct WorkerMetrics {
 /// ```
 /// use executor_common::RoleMetrics;
 ///
-/// let role = RoleMetrics::default(); // an executor's own: `executor.metrics().role(ROLE)`
+/// // Of a real one, after its shutdown: `metrics.role(IO)`.
+/// let role = RoleMetrics::default();
 /// assert_eq!(role.admitted, role.completed + role.claimed + role.expired + role.cancelled);
 /// ```
 #[derive(Clone, Debug, Default)]

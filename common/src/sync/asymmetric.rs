@@ -12,11 +12,34 @@
 use super::atomic::{Ordering, fence};
 
 /// Whether [`heavy`] does anything; asked from the system once.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::sync::asymmetric;
+///
+/// if asymmetric::is_supported() {
+///     asymmetric::heavy();
+/// }
+/// assert_eq!(asymmetric::is_supported(), asymmetric::is_supported());
+/// ```
 pub fn is_supported() -> bool {
     imp::is_supported()
 }
 
 /// The fast side's fence.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::sync::asymmetric;
+/// use executor_common::sync::atomic::{AtomicBool, Ordering};
+///
+/// let (has_work, sleeps) = (AtomicBool::new(false), AtomicBool::new(false));
+/// has_work.store(true, Ordering::Relaxed);
+/// asymmetric::light(); // the sleeper has `heavy` between its two accesses
+/// assert!(!sleeps.load(Ordering::Relaxed));
+/// ```
 #[inline(always)]
 #[cfg_attr(loom, track_caller)]
 pub fn light() {
@@ -28,12 +51,48 @@ pub fn light() {
 /// # Panics
 ///
 /// Where [`is_supported`] says no.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::sync::asymmetric;
+/// use executor_common::sync::atomic::{AtomicBool, Ordering};
+///
+/// let (has_work, sleeps) = (AtomicBool::new(false), AtomicBool::new(false));
+/// sleeps.store(true, Ordering::Relaxed);
+/// if asymmetric::is_supported() {
+///     asymmetric::heavy(); // who submits has `light` between its two accesses
+/// }
+/// assert!(!has_work.load(Ordering::Relaxed));
+/// ```
 #[cfg_attr(loom, track_caller)]
 pub fn heavy() {
     imp::heavy();
 }
 
 /// The fences of one protocol: asymmetric where the system has them, full ones on both sides elsewhere.
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::sync::asymmetric::Fences;
+/// use executor_common::sync::atomic::{AtomicBool, Ordering};
+///
+/// let (has_work, sleeps) = (AtomicBool::new(false), AtomicBool::new(false));
+/// let fences = Fences::new();
+/// std::thread::scope(|scope| {
+///     let submits = scope.spawn(|| {
+///         has_work.store(true, Ordering::Relaxed);
+///         fences.fast();
+///         sleeps.load(Ordering::Relaxed)
+///     });
+///     sleeps.store(true, Ordering::Relaxed);
+///     fences.slow();
+///     let sees_work = has_work.load(Ordering::Relaxed);
+///     let sees_sleeper = submits.join().unwrap();
+///     assert!(sees_work || sees_sleeper);
+/// });
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Fences {
     asymmetric: bool,
@@ -41,16 +100,48 @@ pub struct Fences {
 
 impl Fences {
     /// The cheapest pair for the fast side.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::sync::asymmetric::Fences;
+    ///
+    /// let fences = Fences::new();
+    /// fences.fast(); // costs nothing where the system can help
+    /// fences.slow();
+    /// ```
     pub fn new() -> Self {
         Self { asymmetric: is_supported() }
     }
 
     /// Full fences on both sides, where the slow side is no rare one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::sync::asymmetric::Fences;
+    ///
+    /// let fences = Fences::full();
+    /// fences.fast();
+    /// fences.slow(); // interrupts nobody
+    /// ```
     pub fn full() -> Self {
         Self { asymmetric: false }
     }
 
     /// The fast side's fence: see [`light`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::sync::asymmetric::Fences;
+    /// use executor_common::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// let (has_work, sleeps) = (AtomicBool::new(false), AtomicBool::new(false));
+    /// has_work.store(true, Ordering::Relaxed);
+    /// Fences::new().fast();
+    /// assert!(!sleeps.load(Ordering::Relaxed), "nobody to wake");
+    /// ```
     #[inline(always)]
     #[cfg_attr(loom, track_caller)]
     pub fn fast(self) {
@@ -63,6 +154,18 @@ impl Fences {
     }
 
     /// The fence of the side that is about to sleep: see [`heavy`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::sync::asymmetric::Fences;
+    /// use executor_common::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// let (has_work, sleeps) = (AtomicBool::new(true), AtomicBool::new(false));
+    /// sleeps.store(true, Ordering::Relaxed);
+    /// Fences::new().slow();
+    /// assert!(has_work.load(Ordering::Relaxed), "no time to sleep");
+    /// ```
     #[cfg_attr(loom, track_caller)]
     pub fn slow(self) {
         if self.asymmetric {

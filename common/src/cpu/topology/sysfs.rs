@@ -16,6 +16,21 @@ impl Topology {
     /// # Errors
     ///
     /// `cpu` in it cannot be read, or has no CPU.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor_common::cpu::Topology;
+    ///
+    /// # let root = tempfile::tempdir()?;
+    /// # let root = root.path();
+    /// std::fs::create_dir_all(root.join("cpu/cpu0"))?;
+    /// std::fs::create_dir_all(root.join("cpu/cpu1"))?;
+    /// let machine = Topology::from_sysfs(root)?;
+    /// assert_eq!(machine.online().to_string(), "0,1");
+    /// assert!(machine.notes()[0].starts_with("physical core of CPUs 0,1 unknown"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn from_sysfs(root: &Path) -> io::Result<Self> {
         let directory = root.join("cpu");
         let entries = numbered_entries(&directory, "cpu")?;
