@@ -191,8 +191,10 @@ pub trait CpuControl: fmt::Debug + Send + Sync + 'static {
     /// ```
     /// use executor_common::cpu::{CpuControl, SystemCpus};
     ///
-    /// if let Err(error) = SystemCpus.lock_memory() {
-    ///     println!("pages may have to be waited for: {error}");
+    /// fn main() {
+    ///     if std::env::args().any(|argument| argument == "--lock-memory") {
+    ///         SystemCpus.lock_memory().expect("CAP_IPC_LOCK, or a higher `ulimit -l`");
+    ///     }
     /// }
     /// ```
     fn lock_memory(&self) -> io::Result<()> {
