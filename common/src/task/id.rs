@@ -76,6 +76,18 @@ impl fmt::Display for TaskId {
 /// ```compile_fail,E0432
 /// use executor_common::current_domain;
 /// ```
+///
+/// # Examples
+///
+/// ```
+/// use executor_common::{DomainId, RunOutcome, closure_task, enter_domain};
+///
+/// let domain = DomainId::unique();
+/// let (queued, handle) = closure_task(domain, || 6 * 7);
+/// enter_domain(domain, None);
+/// assert_eq!(handle.join().unwrap(), 42); // in place
+/// assert!(matches!(queued.run(), RunOutcome::Stale));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DomainId(u64);
 
