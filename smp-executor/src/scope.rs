@@ -29,6 +29,8 @@ use crate::spawn::spawn_site;
 /// then on. Tasks that run are not interrupted; they can ask [`is_cancelled`](Scope::is_cancelled) or await the
 /// token. The scope returns when all are done, as ever, and being cancelled is no error in itself.
 ///
+/// # Examples
+///
 /// ```
 /// // Several seek, the first to find something ends the search.
 /// let list = [3, 1, 4, 1, 5, 9, 2, 6];
@@ -124,6 +126,7 @@ where
 ///         }
 ///     });
 /// });
+/// assert!(request.is_cancelled());
 /// ```
 pub fn scope_with_token<'scope, F, R>(parent: &CancellationToken, f: F) -> R
 where
@@ -293,6 +296,7 @@ impl<'scope> Scope<'scope> {
     /// smp_executor::scope(|s| {
     ///     s.cancel();
     ///     s.spawn(|_| unreachable!("it is dropped at once"));
+    ///     assert!(s.is_cancelled());
     /// });
     /// ```
     pub fn cancel(&self) {

@@ -27,6 +27,18 @@ pub struct LocalSpawner {
 
 impl LocalSpawner {
     /// That of the calling thread's worker; `None` on a thread that is no worker.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{LocalSpawner, SmpExecutor};
+    ///
+    /// let executor = SmpExecutor::builder().workers(1).build()?;
+    /// let on_worker = executor.spawn(|| LocalSpawner::current().is_some());
+    /// assert!(on_worker.join()?);
+    /// assert!(LocalSpawner::current().is_none()); // this thread is none
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn current() -> Option<Self> {
         current_worker().map(|_| Self { _here: PhantomData })
     }

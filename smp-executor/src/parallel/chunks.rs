@@ -3,6 +3,17 @@
 use super::splittable::Splittable;
 
 /// Pieces of a slice; see [`chunks`].
+///
+/// # Examples
+///
+/// ```
+/// use smp_executor::{Chunks, Splittable, chunks};
+///
+/// let list = [3, 1, 4, 1, 5];
+/// let pairs: Chunks<'_, i32> = chunks(&list, 2);
+/// assert_eq!(pairs.len(), 3);
+/// assert!(pairs.into_iter().eq([&[3, 1][..], &[4, 1], &[5]]));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Chunks<'a, T> {
     list: &'a [T],
@@ -11,6 +22,19 @@ pub struct Chunks<'a, T> {
 }
 
 /// Pieces of a slice that may be written to; see [`chunks_mut`].
+///
+/// # Examples
+///
+/// ```
+/// use smp_executor::{ChunksMut, Splittable, chunks_mut, for_each};
+///
+/// let mut list = [1, 2, 3, 4, 5];
+/// let pairs: ChunksMut<'_, i32> = chunks_mut(&mut list, 2);
+/// let (left, right) = pairs.split_at(1);
+/// for_each(left, |pair| pair.fill(0));
+/// for_each(right, |pair| pair.fill(9));
+/// assert_eq!(list, [0, 0, 9, 9, 9]);
+/// ```
 #[derive(Debug)]
 pub struct ChunksMut<'a, T> {
     list: &'a mut [T],

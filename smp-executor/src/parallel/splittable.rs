@@ -45,12 +45,43 @@ use std::ops::Range;
 /// ```
 pub trait Splittable: IntoIterator + Send + Sized {
     /// How many items there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{Splittable, chunks};
+    ///
+    /// assert_eq!((10..14_u64).len(), 4);
+    /// assert_eq!(chunks(&[3, 1, 4, 1, 5], 2).len(), 3);
+    /// ```
     fn len(&self) -> usize;
 
     /// The first `index` items, and the others. `index` is at most the length.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{Splittable, chunks};
+    ///
+    /// assert_eq!((10..14_u64).split_at(1), (10..11, 11..14));
+    ///
+    /// let (left, right) = chunks(&[3, 1, 4, 1, 5], 2).split_at(2);
+    /// assert!(left.into_iter().eq([[3, 1], [4, 1]]));
+    /// assert!(right.into_iter().eq([[5]]));
+    /// ```
     fn split_at(self, index: usize) -> (Self, Self);
 
     /// Whether there are no items.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{Splittable, chunks};
+    ///
+    /// let chunks = chunks(&[3, 1, 4], 2);
+    /// assert!(!chunks.is_empty());
+    /// assert!(chunks.split_at(2).1.is_empty());
+    /// ```
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -58,11 +89,39 @@ pub trait Splittable: IntoIterator + Send + Sized {
 
 /// What [`for_each`](crate::for_each()) and [`map_reduce`](crate::map_reduce()) take: a [`Splittable`], or a reference to
 /// a vector or an array.
+///
+/// # Examples
+///
+/// ```
+/// use smp_executor::{IntoSplittable, map_reduce};
+///
+/// /// The sum of any list that `map_reduce` takes.
+/// fn sum<'a, L>(list: L) -> u64
+/// where
+///     L: IntoSplittable,
+///     L::Splittable: IntoIterator<Item = &'a u64>,
+/// {
+///     map_reduce(list, || 0, |n| *n, |a, b| a + b)
+/// }
+///
+/// assert_eq!(sum(&vec![1, 2, 3]), 6);
+/// assert_eq!(sum(&[1, 2, 3][1..]), 5);
+/// ```
 pub trait IntoSplittable {
     /// The sequence it turns into.
     type Splittable: Splittable;
 
     /// Turns it into a sequence.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use smp_executor::{IntoSplittable, Splittable};
+    ///
+    /// let list = vec![3, 1, 4];
+    /// let (first, others) = (&list).into_splittable().split_at(1);
+    /// assert_eq!((first, others), (&[3][..], &[1, 4][..]));
+    /// ```
     fn into_splittable(self) -> Self::Splittable;
 }
 
