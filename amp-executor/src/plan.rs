@@ -28,19 +28,73 @@ pub use suggest::{Machine, RoleRequest, SuggestError, Suggestion};
 pub use toml::{TomlError, TomlFileError};
 
 /// The most tasks that one role's channel can hold.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{MAX_CAPACITY, Role, RoleConfig, RolePlan};
+///
+/// let with = |capacity| RolePlan::new([RoleConfig::new(Role::new("io")).cores([0]).capacity(capacity)]);
+/// assert!(with(MAX_CAPACITY).is_ok());
+/// assert!(with(MAX_CAPACITY + 1).is_err());
+/// ```
 pub const MAX_CAPACITY: usize = 1 << 24;
 
 /// The most workers that one executor can have.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{MAX_WORKERS, Role, RoleConfig, RolePlan};
+///
+/// let with = |workers| RolePlan::new([RoleConfig::new(Role::new("compute")).cores(0..workers)]);
+/// assert!(with(MAX_WORKERS).is_ok());
+/// assert!(with(MAX_WORKERS + 1).is_err());
+/// ```
 pub const MAX_WORKERS: usize = 1024;
 
 /// The longest name of a role, in bytes.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{MAX_ROLE_NAME, RolePlan};
+///
+/// let with = |length| RolePlan::parse(&format!("{}=0", "x".repeat(length)));
+/// assert!(with(MAX_ROLE_NAME).is_ok());
+/// assert!(with(MAX_ROLE_NAME + 1).is_err());
+/// ```
 pub const MAX_ROLE_NAME: usize = 64;
 
 /// The longest time that a worker may spin before a timed task: far more than a sleeping thread is ever late, and far less
 /// than what a core is worth.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{MAX_SPIN_WINDOW, Role, RoleConfig, RolePlan};
+///
+/// let with = |window| RolePlan::new([RoleConfig::new(Role::new("realtime")).cores([1]).spin_window(window)]);
+/// assert!(with(MAX_SPIN_WINDOW).is_ok());
+/// assert!(with(2 * MAX_SPIN_WINDOW).is_err());
+/// ```
 pub const MAX_SPIN_WINDOW: Duration = Duration::from_millis(10);
 
 /// The environment variable that [`RolePlan::from_env`] reads.
+///
+/// # Examples
+///
+/// ```
+/// use std::process::Command;
+/// use amp_executor::{ENV_VARIABLE, RolePlan};
+///
+/// // For a program that asks `RolePlan::from_env`.
+/// let plan = RolePlan::parse("io=0;compute=1-3")?;
+/// let mut server = Command::new("server");
+/// server.env(ENV_VARIABLE, plan.to_string());
+/// assert!(server.get_envs().any(|(name, _)| name == "AMP_ROLES"));
+/// # Ok::<(), amp_executor::PlanError>(())
+/// ```
 pub const ENV_VARIABLE: &str = "AMP_ROLES";
 
 /// A checked assignment of roles to cores.
@@ -165,6 +219,7 @@ impl RolePlan {
     ///     Some(plan) => plan,
     ///     None => RolePlan::parse("io=0")?,
     /// };
+    /// assert_ne!(plan.roles().count(), 0);
     /// # Ok::<(), amp_executor::PlanError>(())
     /// ```
     pub fn from_env() -> Result<Option<Self>, PlanError> {

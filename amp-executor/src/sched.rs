@@ -7,6 +7,18 @@ use std::str::FromStr;
 ///
 /// What was granted is in [`WorkerPlacement::sched`](crate::WorkerPlacement::sched): a class that the kernel refuses
 /// leaves the worker as it was.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{Role, RoleConfig, SchedClass};
+///
+/// let class: SchedClass = "fifo:50".parse()?;
+/// assert_eq!(class, SchedClass::Fifo(50));
+/// let realtime = RoleConfig::new(Role::new("realtime")).cores([1]).sched(class);
+/// assert_eq!(realtime.to_string(), "realtime=1 sched=fifo:50");
+/// # Ok::<(), amp_executor::ParseSchedClassError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SchedClass {
@@ -21,6 +33,16 @@ pub enum SchedClass {
 }
 
 /// The highest priority of [`SchedClass::Fifo`]; the lowest is 1.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{MAX_FIFO_PRIORITY, SchedClass};
+///
+/// let parse = |priority| format!("fifo:{priority}").parse::<SchedClass>();
+/// assert_eq!(parse(MAX_FIFO_PRIORITY), Ok(SchedClass::Fifo(MAX_FIFO_PRIORITY)));
+/// assert!(parse(MAX_FIFO_PRIORITY + 1).is_err());
+/// ```
 pub const MAX_FIFO_PRIORITY: u8 = 99;
 
 impl fmt::Display for SchedClass {
@@ -33,6 +55,18 @@ impl fmt::Display for SchedClass {
 }
 
 /// The text is neither `normal` nor `fifo:` with a priority of 1 to 99.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{ParseSchedClassError, SchedClass};
+///
+/// let refused: Result<SchedClass, ParseSchedClassError> = "fifo:100".parse();
+/// assert_eq!(
+///     refused.unwrap_err().to_string(),
+///     "a scheduling class is normal or fifo:PRIORITY, with a priority of 1 to 99",
+/// );
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a scheduling class is normal or fifo:PRIORITY, with a priority of 1 to {MAX_FIFO_PRIORITY}"

@@ -41,10 +41,28 @@ pub struct RoleConfig {
 
 impl RoleConfig {
     /// How many tasks may wait in a role's channel unless the role says otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let io = RoleConfig::new(Role::new("io")).cores([0]);
+    /// assert_eq!(io.channel_capacity(), RoleConfig::DEFAULT_CAPACITY);
+    /// ```
     pub const DEFAULT_CAPACITY: usize = 1024;
 
     /// How long before a timed task's due time a worker stops sleeping, unless the role says otherwise: a sleeping thread
     /// of a virtual machine starts 35 to 130 us late.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{Role, RoleConfig};
+    ///
+    /// let io = RoleConfig::new(Role::new("io")).cores([0]);
+    /// assert_eq!(io.timed_spin_window(), RoleConfig::DEFAULT_SPIN_WINDOW);
+    /// ```
     pub const DEFAULT_SPIN_WINDOW: Duration = Duration::from_micros(200);
 
     /// A role without cores, which it needs before it can be used.

@@ -11,6 +11,16 @@ use super::{ENV_VARIABLE, MAX_CAPACITY, MAX_ROLE_NAME, MAX_SPIN_WINDOW, MAX_WORK
 use crate::sched::MAX_FIFO_PRIORITY;
 
 /// Why roles make no plan.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{PlanError, Role, RolePlan};
+///
+/// let error = RolePlan::parse("io=0;compute=1;io=2").unwrap_err();
+/// assert_eq!(error, PlanError::DuplicateRole { role: Role::new("io") });
+/// assert_eq!(error.to_string(), "role \"io\" is declared twice");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
@@ -203,11 +213,30 @@ impl RoleListError {
     }
 
     /// Byte offset of the mistake in the list.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{PlanError, RolePlan};
+    ///
+    /// let list = "io=0;compute=x";
+    /// let PlanError::Malformed(error) = RolePlan::parse(list).unwrap_err() else { panic!() };
+    /// assert_eq!(&list[error.position()..], "x");
+    /// ```
     pub fn position(&self) -> usize {
         self.position
     }
 
     /// What is wrong there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{PlanError, RolePlan};
+    ///
+    /// let PlanError::Malformed(error) = RolePlan::parse("io=0;compute=x").unwrap_err() else { panic!() };
+    /// assert_eq!(error.reason(), "expected a CPU number");
+    /// ```
     pub fn reason(&self) -> &'static str {
         self.reason
     }

@@ -19,6 +19,19 @@ use layout::Layout;
 use supply::Supply;
 
 /// A plan, and why it is as it is. Its Display is the explanation, and the plan as a role list and as TOML.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::cpu::Topology;
+/// use amp_executor::{Machine, Role, RolePlan, RoleRequest};
+///
+/// let two_cores = Machine::whole(Topology::builder().cores_per_package(2).build());
+/// let suggestion = RolePlan::suggest_on(&two_cores, [RoleRequest::new(Role::new("io"))])?;
+/// assert_eq!(suggestion.plan().to_string(), "io=0,1");
+/// assert!(suggestion.to_string().contains("\nas a role list: io=0,1\n"));
+/// # Ok::<(), amp_executor::SuggestError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a suggestion does nothing until its plan is used"]
 pub struct Suggestion {
@@ -147,8 +160,9 @@ impl Suggestion {
     /// use amp_executor::{Role, RolePlan, RoleRequest};
     ///
     /// let suggestion = RolePlan::suggest([RoleRequest::new(Role::new("io"))])?;
-    /// let builder = amp_executor::AmpExecutor::builder().plan(suggestion.into_plan());
-    /// # Ok::<(), amp_executor::SuggestError>(())
+    /// let amp = amp_executor::AmpExecutor::builder().plan(suggestion.into_plan()).build()?;
+    /// assert_eq!(amp.metrics().roles.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn into_plan(self) -> RolePlan {
         self.plan
@@ -162,6 +176,7 @@ impl Suggestion {
     /// use amp_executor::{Role, RolePlan, RoleRequest};
     ///
     /// let suggestion = RolePlan::suggest([RoleRequest::new(Role::new("io"))])?;
+    /// assert!(!suggestion.reasons().is_empty());
     /// for reason in suggestion.reasons() {
     ///     println!("{reason}");
     /// }

@@ -6,6 +6,18 @@ use executor_common::cpu::CpuSet;
 use crate::plan::PlanError;
 
 /// Why there is no plan for what the roles ask for.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::cpu::Topology;
+/// use amp_executor::{Machine, Role, RolePlan, RoleRequest, SuggestError};
+///
+/// let two_cores = Machine::whole(Topology::builder().cores_per_package(2).build());
+/// let error = RolePlan::suggest_on(&two_cores, [RoleRequest::new(Role::new("io")).cores(3)]).unwrap_err();
+/// assert!(matches!(error, SuggestError::TooManyCores { cores: 3, usable: 2, .. }));
+/// assert_eq!(error.to_string(), "role \"io\" asks for 3 cores, and this process may use 2");
+/// ```
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SuggestError {

@@ -3,6 +3,20 @@
 use executor_common::cpu::{CpuControl, CpuSet, SystemCpus, Topology, cpu_quota};
 
 /// A machine, and a process's part of it.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::cpu::Topology;
+/// use amp_executor::{Machine, Role, RolePlan, RoleRequest};
+///
+/// // A container that has all of eight CPUs, for a quarter of the time.
+/// let eight_cores = Topology::builder().cores_per_package(8).build();
+/// let container = Machine { quota: Some(2.0), ..Machine::whole(eight_cores) };
+/// let suggestion = RolePlan::suggest_on(&container, [RoleRequest::new(Role::new("compute"))])?;
+/// assert_eq!(suggestion.plan().to_string(), "compute=0,1");
+/// # Ok::<(), amp_executor::SuggestError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Machine {
     /// Its CPUs.
@@ -21,6 +35,7 @@ impl Machine {
     ///
     /// ```
     /// let machine = amp_executor::Machine::of_this_process();
+    /// assert!(machine.allowed.len() >= 1);
     /// println!("{}; this process may use {}", machine.topology, machine.allowed);
     /// ```
     pub fn of_this_process() -> Self {

@@ -7,7 +7,8 @@ use executor_common::Role;
 /// # Examples
 ///
 /// ```
-/// use amp_executor::{Role, RoleRequest};
+/// use amp_executor::cpu::Topology;
+/// use amp_executor::{Machine, Role, RolePlan, RoleRequest};
 ///
 /// const RT: Role = Role::new("realtime");
 /// const IO: Role = Role::new("io");
@@ -20,7 +21,10 @@ use executor_common::Role;
 ///     RoleRequest::new(COMPUTE).share(3),
 ///     RoleRequest::new(LOG).cores(1).background(),
 /// ];
-/// # let _ = requests;
+/// let four_cores = Machine::whole(Topology::builder().cores_per_package(4).build());
+/// let plan = RolePlan::suggest_on(&four_cores, requests)?.into_plan();
+/// assert_eq!(plan.roles().count(), 4);
+/// # Ok::<(), amp_executor::SuggestError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a request takes effect in a suggestion"]

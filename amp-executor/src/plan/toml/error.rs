@@ -85,26 +85,73 @@ impl TomlError {
     }
 
     /// The line, from 1. `None` where the mistake is in no single place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let text = "[[role]]\nname = \"io\"\ncores = \"0-x\"\n";
+    /// let error = amp_executor::RolePlan::from_toml(text).unwrap_err();
+    /// assert_eq!(error.line(), Some(3));
+    ///
+    /// let nowhere = amp_executor::RolePlan::from_toml("").unwrap_err();
+    /// assert_eq!((nowhere.line(), nowhere.reason()), (None, "no role is declared"));
+    /// ```
     pub fn line(&self) -> Option<usize> {
         self.0.place.as_ref().map(|place| place.line)
     }
 
     /// The column in characters, from 1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let text = "[[role]]\nname = \"io\"\ncores = \"0-x\"\n";
+    /// let error = amp_executor::RolePlan::from_toml(text).unwrap_err();
+    /// assert_eq!(error.column(), Some(9));
+    /// ```
     pub fn column(&self) -> Option<usize> {
         self.0.place.as_ref().map(|place| place.column)
     }
 
     /// The name of the role whose table it is, where that could be told.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let text = "[[role]]\nname = \"io\"\ncores = \"0-x\"\n";
+    /// let error = amp_executor::RolePlan::from_toml(text).unwrap_err();
+    /// assert_eq!(error.role(), Some("io"));
+    /// ```
     pub fn role(&self) -> Option<&str> {
         self.0.role.as_deref()
     }
 
     /// What is wrong.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let text = "[[role]]\nname = \"io\"\ncores = \"0-x\"\n";
+    /// let error = amp_executor::RolePlan::from_toml(text).unwrap_err();
+    /// assert_eq!(error.reason(), "role \"io\": expected a CPU number at byte 2 of the CPU list");
+    /// ```
     pub fn reason(&self) -> &str {
         &self.0.reason
     }
 
     /// What is wrong with the plan, where the text by itself is right.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::{PlanError, RolePlan};
+    ///
+    /// let error = RolePlan::from_toml("[[role]]\nname = \"io\"\ncores = []\n").unwrap_err();
+    /// assert!(matches!(error.plan_error(), Some(PlanError::NoCores { .. })));
+    ///
+    /// let error = RolePlan::from_toml("[[role]").unwrap_err();
+    /// assert_eq!(error.plan_error(), None);
+    /// ```
     pub fn plan_error(&self) -> Option<&PlanError> {
         self.0.plan.as_ref()
     }
@@ -140,6 +187,17 @@ impl fmt::Display for TomlError {
 impl std::error::Error for TomlError {}
 
 /// Why a file gave no plan.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{RolePlan, TomlFileError};
+///
+/// match RolePlan::from_toml_file("no/such/file.toml").unwrap_err() {
+///     TomlFileError::Read { source, .. } => assert_eq!(source.kind(), std::io::ErrorKind::NotFound),
+///     error => panic!("{error}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TomlFileError {

@@ -87,6 +87,19 @@ impl RolePlan {
     /// # Errors
     ///
     /// The file cannot be read, or what is in it is no plan.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::RolePlan;
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("roles.toml");
+    /// std::fs::write(&path, "[[role]]\nname = \"io\"\ncores = \"0,2-5\"\n")?;
+    /// let plan = RolePlan::from_toml_file(&path)?;
+    /// assert_eq!(plan.to_string(), "io=0,2-5");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_toml_file(path: impl AsRef<Path>) -> Result<Self, TomlFileError> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path)
