@@ -121,8 +121,10 @@ where
 /// scope_with_token(&request, |s| {
 ///     s.spawn(|_| request.cancel());
 ///     s.spawn(|s| {
-///         while !s.is_cancelled() {
-///             // The next piece of work.
+///         for _piece in 0..1000 {
+///             if s.is_cancelled() {
+///                 return; // nobody wants the rest
+///             }
 ///         }
 ///     });
 /// });
@@ -315,8 +317,10 @@ impl<'scope> Scope<'scope> {
     ///     smp_executor::scope(|s| {
     ///         s.cancel_on_panic();
     ///         s.spawn(|s| {
-    ///             while !s.is_cancelled() {
-    ///                 // Goes on until somebody panics.
+    ///             for _piece in 0..1000 {
+    ///                 if s.is_cancelled() {
+    ///                     return; // nobody wants the rest
+    ///                 }
     ///             }
     ///         });
     ///         s.spawn(|_| panic!("out of tea"));
