@@ -8,6 +8,34 @@ use executor_common::panic::contained;
 use executor_common::{Role, TaskId};
 
 /// Something that the program may want to act on; see [`AmpBuilder::on_event`](crate::AmpBuilder::on_event).
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc::channel;
+/// use std::time::Duration;
+/// use amp_executor::Event;
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// let (tell, told) = channel();
+/// let limit = Duration::from_millis(5);
+/// let amp = AmpExecutor::builder()
+///     .role(RoleConfig::new(IO).cores([core]))
+///     .stall_limit(limit)
+///     .on_event(move |event| drop(tell.send(event.clone())))
+///     .build()?;
+/// let (release, wait) = channel::<()>();
+/// let slow = amp.role(IO)?.spawn(move || wait.recv())?;
+/// match told.recv()? {
+///     Event::Stall { role, held_for, .. } => assert!(role == IO && held_for >= limit),
+///     event => panic!("{event}"),
+/// }
+/// drop(release);
+/// # slow.join()?.unwrap_err();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {

@@ -186,7 +186,7 @@ impl AmpExecutor {
     /// # const IO: Role = Role::new("io");
     /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
     /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
-    /// println!("{:?}", amp.memory_lock());
+    /// assert_eq!(amp.memory_lock().to_string(), "memory not locked (not asked for)");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn memory_lock(&self) -> &MemoryLock {

@@ -12,6 +12,24 @@ use crate::shared::Shared;
 /// Spawns on any role of an executor; cloneable, and usable from any thread.
 ///
 /// It does not keep the executor running: once that has been shut down or dropped, spawning fails.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{Spawn, SpawnError};
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+/// let handle = amp.handle();
+/// let task = handle.spawn_in(IO, || 6 * 7)?;
+/// assert_eq!(task.join()?, 42);
+///
+/// drop(amp);
+/// assert_eq!(handle.spawn_in(IO, || 6 * 7).unwrap_err(), SpawnError::Closed);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct AmpHandle {
     shared: Arc<Shared>,

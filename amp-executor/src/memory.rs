@@ -7,6 +7,22 @@ use executor_common::cpu::CpuControl;
 /// What became of locking the process's memory into RAM.
 ///
 /// The lock is the process's: it covers what others have allocated too, and stays when the executor ends.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::MemoryLock;
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+/// match amp.memory_lock() {
+///     MemoryLock::Refused { reason, .. } => eprintln!("pages may be missing: {reason}"),
+///     lock => assert_eq!(*lock, MemoryLock::NotAsked), // `AmpBuilder::lock_memory` was not called
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MemoryLock {

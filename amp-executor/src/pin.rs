@@ -12,6 +12,25 @@ pub(crate) use class::set_class_of_this_thread;
 pub(crate) use watch::{Look, PinChange, PinLoss, PinWatch};
 
 /// What becomes of a worker that cannot be pinned to its core.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{PinOutcome, PinPolicy};
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// let io = RoleConfig::new(IO).cores([core]);
+/// match AmpExecutor::builder().role(io.clone()).pin(PinPolicy::Require).build() {
+///     Ok(amp) => assert_eq!(amp.placement()[0].pin, PinOutcome::Pinned),
+///     Err(error) => eprintln!("no pins on this system: {error}"),
+/// }
+///
+/// let amp = AmpExecutor::builder().role(io).pin(PinPolicy::Off).build()?;
+/// assert_eq!(amp.placement()[0].pin, PinOutcome::NotAsked);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PinPolicy {
     /// [`AmpBuilder::build`](crate::AmpBuilder::build) fails.
@@ -24,6 +43,23 @@ pub enum PinPolicy {
 }
 
 /// What became of a worker's pin.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::PinOutcome;
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+/// let worker = &amp.placement()[0];
+/// match &worker.pin {
+///     PinOutcome::Refused { reason, .. } => eprintln!("it may run elsewhere: {reason}"),
+///     pin => assert_eq!(*pin, PinOutcome::Pinned),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PinOutcome {

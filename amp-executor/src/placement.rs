@@ -11,6 +11,20 @@ use crate::pin::{Look, Pin, PinChange, PinLoss, PinOutcome, Pinned, SchedOutcome
 use crate::sched::SchedClass;
 
 /// One worker's place: what was asked for and what is in force.
+///
+/// # Examples
+///
+/// ```
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+/// let worker = &amp.placement()[0];
+/// assert_eq!((worker.role, worker.worker, worker.core), (IO, 0, core));
+/// assert!(worker.to_string().starts_with(&format!("worker 0: role io, core {core}, ")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerPlacement {

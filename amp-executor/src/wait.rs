@@ -197,6 +197,21 @@ pub(crate) fn block_for_room<W, H>(
 ///
 /// Dropping the future before it is ready drops the closure, which has not run and will not, and lets the next
 /// one in line have the room.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{SpawnWait, block_on};
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+/// let wait: SpawnWait<_> = amp.role(IO)?.spawn_wait(|| 6 * 7);
+/// let answer = block_on(wait)?; // it has been spawned
+/// assert_eq!(answer.join()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct SpawnWait<F> {
     role: Arc<RoleState>,

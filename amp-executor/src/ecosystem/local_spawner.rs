@@ -31,6 +31,21 @@ pub struct LocalSpawner {
 
 impl LocalSpawner {
     /// That of the calling thread's worker; `None` on a thread that is no worker.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use amp_executor::LocalSpawner;
+    /// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+    /// # use amp_executor::cpu::{CpuControl, SystemCpus};
+    /// # const IO: Role = Role::new("io");
+    /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+    /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+    /// let on_worker = amp.role(IO)?.spawn(|| LocalSpawner::current().is_some())?;
+    /// assert!(on_worker.join()?);
+    /// assert!(LocalSpawner::current().is_none()); // this thread is none
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn current() -> Option<Self> {
         Self::is_on_worker().then_some(Self { _here: PhantomData })
     }

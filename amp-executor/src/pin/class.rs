@@ -8,6 +8,23 @@ use executor_common::cpu::{CpuControl, ThreadClass};
 use crate::sched::SchedClass;
 
 /// What became of a worker's scheduling class.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{SchedClass, SchedOutcome};
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// let io = RoleConfig::new(IO).cores([core]).sched(SchedClass::Fifo(1));
+/// let amp = AmpExecutor::builder().role(io).build()?;
+/// match &amp.placement()[0].sched_granted {
+///     SchedOutcome::Refused { reason, .. } => eprintln!("it runs as any thread: {reason}"),
+///     outcome => assert_eq!(*outcome, SchedOutcome::Granted),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SchedOutcome {

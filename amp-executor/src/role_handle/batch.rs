@@ -9,6 +9,24 @@ use crate::channel::{Channel, LaneId};
 use crate::queued::Queued;
 
 /// What became of a batch; see [`RoleHandle::try_spawn_batch`].
+///
+/// # Examples
+///
+/// ```
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core]).capacity(1)).build()?;
+/// let batch = amp.role(IO)?.try_spawn_batch((1..=3).map(|n| move || n * n));
+/// // What there is no room for runs here.
+/// let mut sum: i32 = batch.refused.into_iter().map(|square| square()).sum();
+/// for task in batch.handles {
+///     sum += task.join()?;
+/// }
+/// assert_eq!(sum, 14);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "closures that were not admitted are in it"]
 pub struct Batch<F, T> {
     /// The handles of the tasks that were admitted, in order.
@@ -29,10 +47,9 @@ impl<F, T> Batch<F, T> {
     /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
     /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
     /// let io = amp.role(IO)?;
-    /// let batch = io.try_spawn_batch([|| 1, || 2]);
-    /// if !batch.is_complete() {
-    ///     println!("no room for {} of them", batch.refused.len());
-    /// }
+    /// assert!(io.try_spawn_batch([|| 1, || 2]).is_complete());
+    /// amp.drain_role(IO)?;
+    /// assert!(!io.try_spawn_batch([|| 1, || 2]).is_complete());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_complete(&self) -> bool {

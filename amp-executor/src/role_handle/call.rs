@@ -11,6 +11,25 @@ use super::RoleHandle;
 use crate::wait::SpawnWait;
 
 /// Why a call has no answer.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{CallError, SpawnError};
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+/// let io = amp.role(IO)?;
+/// let error = io.call_blocking(|| -> u32 { panic!("out of tea") }).unwrap_err();
+/// assert!(matches!(error, CallError::Join(error) if error.is_panic()));
+///
+/// amp.drain_role(IO)?;
+/// let error = io.call_blocking(|| 42).unwrap_err();
+/// assert!(matches!(error, CallError::Spawn(SpawnError::Closed)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
@@ -27,6 +46,20 @@ pub enum CallError {
 /// # Cancel safety
 ///
 /// Dropping the future before the closure is admitted drops the closure unrun; after that it detaches the task.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{Call, block_on};
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+/// let call: Call<_, u32> = amp.role(IO)?.call(|| 6 * 7);
+/// assert_eq!(block_on(call)?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Call<F, T>(State<F, T>);
 

@@ -10,6 +10,24 @@ use crate::role::RoleState;
 
 /// A task that runs once in each period; see [`RoleHandle::spawn_every`](crate::RoleHandle::spawn_every). Dropping the handle
 /// **detaches** the task, which goes on until its role ends.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+/// let (tick, ticks) = std::sync::mpsc::channel();
+/// let ticking = amp.role(IO)?.spawn_every(Duration::from_millis(1), move || drop(tick.send(())))?;
+/// ticks.iter().take(3).for_each(drop);
+/// ticking.stop();
+/// assert!(ticking.runs() >= 3);
+/// ticking.join()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct PeriodicHandle {
     task: JoinHandle<()>,
     periodic: Arc<Periodic>,
@@ -41,7 +59,7 @@ impl PeriodicHandle {
     /// let io = amp.role(IO)?;
     /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
     /// ticking.stop();
-    /// ticking.join()?; // its closure has been dropped
+    /// assert!(ticking.join().is_ok()); // its closure has been dropped
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn stop(&self) {
@@ -68,7 +86,7 @@ impl PeriodicHandle {
     /// let io = amp.role(IO)?;
     /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
     /// ticking.stop();
-    /// ticking.join()?;
+    /// assert!(ticking.join().is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn join(self) -> Result<(), JoinError> {
@@ -129,7 +147,8 @@ impl PeriodicHandle {
     /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
     /// let io = amp.role(IO)?;
     /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
-    /// println!("task {}", ticking.id());
+    /// let other = io.spawn_every(Duration::from_millis(1), || println!("tock"))?;
+    /// assert_ne!(ticking.id(), other.id());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn id(&self) -> TaskId {
@@ -148,8 +167,8 @@ impl PeriodicHandle {
     /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
     /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
     /// let io = amp.role(IO)?;
-    /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
-    /// println!("{} runs so far", ticking.runs());
+    /// let ticking = io.spawn_every(Duration::from_secs(3600), || println!("tick"))?;
+    /// assert_eq!(ticking.runs(), 0); // it is not due yet
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn runs(&self) -> u64 {
@@ -168,8 +187,8 @@ impl PeriodicHandle {
     /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
     /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
     /// let io = amp.role(IO)?;
-    /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
-    /// println!("{} periods without a run", ticking.missed());
+    /// let ticking = io.spawn_every(Duration::from_secs(3600), || println!("tick"))?;
+    /// assert_eq!(ticking.missed(), 0); // it is not due yet
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn missed(&self) -> u64 {
@@ -189,7 +208,9 @@ impl PeriodicHandle {
     /// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
     /// let io = amp.role(IO)?;
     /// let ticking = io.spawn_every(Duration::from_millis(1), || println!("tick"))?;
-    /// println!("99 % began no later than {:?} after they were due", ticking.lateness().p99);
+    /// let lateness = ticking.lateness();
+    /// println!("99 % began no later than {:?} after they were due", lateness.p99);
+    /// assert!(lateness.p50 <= lateness.p99);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn lateness(&self) -> DelayMetrics {

@@ -11,6 +11,27 @@ use executor_common::sync::atomic::{AtomicBool, Ordering};
 use executor_common::sync::{Arc, Counter};
 
 /// What becomes of periods that have passed while a periodic task was kept from running.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use amp_executor::MissedPeriods;
+/// # use amp_executor::{AmpExecutor, Role, RoleConfig};
+/// # use amp_executor::cpu::{CpuControl, SystemCpus};
+/// # const IO: Role = Role::new("io");
+/// # let core = SystemCpus.allowed()?.iter().next().unwrap();
+/// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).build()?;
+/// let (tick, ticks) = std::sync::mpsc::channel();
+/// let tick = move || drop(tick.send(()));
+/// let ticking = amp
+///     .role(IO)?
+///     .spawn_every_from(Instant::now(), Duration::from_millis(1), MissedPeriods::CatchUp, tick)?;
+/// ticks.iter().take(3).for_each(drop);
+/// assert_eq!(ticking.missed(), 0); // each period has its run, if a late one
+/// ticking.stop();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MissedPeriods {
