@@ -92,11 +92,14 @@ impl Drop for Lent {
 /// # use amp_executor::cpu::{CpuControl, SystemCpus};
 /// # const IO: Role = Role::new("io");
 /// # let core = SystemCpus.allowed()?.iter().next().unwrap();
-/// # let amp = AmpExecutor::builder().role(RoleConfig::new(IO).cores([core])).state(IO, |_| 0_u64).build()?;
+/// let amp = AmpExecutor::builder()
+///     .role(RoleConfig::new(IO).cores([core]))
+///     .state(IO, |_core| 0_u64)
+///     .build()?;
 /// // This thread is no worker.
 /// assert!(matches!(with_state(|n: &mut u64| *n), Err(StateError::NoState { .. })));
 ///
-/// // A task that has the value already.
+/// // This task has the value already.
 /// let task = amp.role(IO)?.spawn(|| with_state(|_: &mut u64| with_state(|n: &mut u64| *n)))?;
 /// assert!(matches!(task.join()??, Err(StateError::InUse { .. })));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
