@@ -9,13 +9,22 @@ use executor_common::sync::{MODEL, hint, thread};
 /// What a worker does between running out of work and finding some.
 ///
 /// On a core that two roles share, workers always park: there, one worker's waiting is the other one's lost
-/// time. [`WorkerPlacement::idle`](crate::WorkerPlacement::idle) tells what is in force.
+/// time. So do those that wait in a [reactor](crate::AmpBuilder::reactor). [`WorkerPlacement::idle`](crate::WorkerPlacement::idle) tells what is in force.
 ///
 /// | policy | hand-off to an idle worker | idle cost |
 /// |---|---|---|
 /// | `Spin` | one cache line's way | a whole core |
 /// | `Backoff` | as `Spin` for 50 microseconds, then as `Park` | those microseconds, each time |
 /// | `Park` | a system call and a thread switch | none |
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::IdlePolicy;
+///
+/// assert_eq!("park".parse(), Ok(IdlePolicy::Park));
+/// assert_eq!(IdlePolicy::default().to_string(), "backoff");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum IdlePolicy {
     /// Looks for work without pause and never sleeps.
@@ -45,6 +54,13 @@ impl fmt::Display for IdlePolicy {
 }
 
 /// The word is none of `spin`, `backoff` and `park`.
+///
+/// # Examples
+///
+/// ```
+/// let error = "sleep".parse::<amp_executor::IdlePolicy>().unwrap_err();
+/// assert_eq!(error.to_string(), "an idle policy is one of spin, backoff and park");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an idle policy is one of spin, backoff and park")]
 pub struct ParseIdlePolicyError(());

@@ -11,10 +11,11 @@
 //! | wait for several tasks | [`JoinSet`] |
 //! | stop a task | [`AbortHandle`], [`CancellationToken`] |
 //! | let others go first | [`yield_now`], [`Priority`] |
+//! | have idle workers wait for sockets and timers | [`Reactor`]; `AsyncIo` (feature `async-io`), tokio's `Runtime` (feature `tokio`) |
 //! | see what an executor does | [`ExecutorMetrics`], [`ShutdownReport`] |
 //! | test with any order of tasks, replayable by seed, and virtual time | `test_util` (feature `test-util`) |
 //! | know and choose CPUs | [`cpu`] |
-//! | write an executor | [`closure_task`], [`future_task`], [`expiring_closure_task`], [`Runnable`], [`Schedule`], [`TaskRegistry`], [`SpawnSite`], [`Parker`], [`DelayHistogram`], [`sync`] |
+//! | write an executor | [`closure_task`], [`future_task`], [`expiring_closure_task`], [`Runnable`], [`Schedule`], [`TaskRegistry`], [`SpawnSite`], [`Parker`], [`WorkerParker`], [`DelayHistogram`], [`sync`] |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

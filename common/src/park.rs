@@ -51,6 +51,19 @@ pub struct Parker {
 }
 
 /// The waking side; cloneable, usable from any thread, convertible into a [`Waker`].
+///
+/// # Examples
+///
+/// ```
+/// use std::task::Waker;
+///
+/// use executor_common::Parker;
+///
+/// let parker = Parker::new();
+/// let waker = Waker::from(parker.unparker());
+/// waker.wake();
+/// parker.park();
+/// ```
 #[derive(Clone)]
 pub struct Unparker {
     inner: Arc<Inner>,

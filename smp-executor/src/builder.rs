@@ -44,6 +44,16 @@ pub struct SmpBuilder {
 }
 
 /// Why a pool could not be built. Nothing is left running.
+///
+/// # Examples
+///
+/// ```
+/// use smp_executor::{BuildError, SmpExecutor};
+///
+/// let error = SmpExecutor::builder().workers(0).build().unwrap_err();
+/// assert!(matches!(error, BuildError::NoWorkers));
+/// assert_eq!(error.to_string(), "an executor needs at least one worker");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {

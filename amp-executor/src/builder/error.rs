@@ -8,6 +8,17 @@ use executor_common::cpu::CpuSet;
 use crate::plan::{PlanError, Shortened};
 
 /// Why no executor was built. All threads that had been started by then have ended.
+///
+/// # Examples
+///
+/// ```
+/// use amp_executor::{AmpExecutor, BuildError, PlanError, Role, RoleConfig};
+///
+/// let without_cores = RoleConfig::new(Role::new("io"));
+/// let error = AmpExecutor::builder().role(without_cores).build().unwrap_err();
+/// assert!(matches!(error, BuildError::Plan(PlanError::NoCores { .. })));
+/// assert_eq!(error.to_string(), "role \"io\" has no core");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
