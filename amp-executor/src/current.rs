@@ -19,11 +19,11 @@ pub(crate) struct CurrentWorker {
 
 executor_common::sync::thread_local! {
     static CURRENT: RefCell<Option<CurrentWorker>> = const { RefCell::new(None) };
-    /// Whose worker rests on this thread, which its reactor has meanwhile.
-    static RESTING: Cell<DomainId> = const { Cell::new(DomainId::NONE) };
+    /// Whose worker lives on this thread while a reactor has it, and the worker's number.
+    static RESTING: Cell<(DomainId, usize)> = const { Cell::new((DomainId::NONE, 0)) };
 }
 
-/// Says once, at its start, which worker the calling thread is; and at its end that it is none any more.
+/// Says which worker the calling thread is from now on, if any.
 pub(crate) fn become_worker(worker: Option<CurrentWorker>) {
     // The old one is dropped after the borrow.
     let _old = CURRENT.with(|current| current.replace(worker));
@@ -35,27 +35,26 @@ pub(crate) fn worker() -> Option<CurrentWorker> {
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
 
-/// The number of the worker that the calling thread is, if it is one of `executor`'s.
+/// Says which worker lives on the calling thread, if any, while a reactor has the thread.
+pub(crate) fn rest(worker: Option<(DomainId, usize)>) {
+    RESTING.with(|current| current.set(worker.unwrap_or((DomainId::NONE, 0))));
+}
+
+/// The number of the worker that the calling thread would keep from its work by waiting, if it is one of `executor`'s: in a task, or in what
+/// its reactor runs.
 pub(crate) fn number_on(executor: DomainId) -> Option<usize> {
-    let of_executor = |current: &RefCell<Option<CurrentWorker>>| {
+    let working = |current: &RefCell<Option<CurrentWorker>>| {
         let current = current.borrow();
         current
             .as_ref()
             .filter(|worker| worker.role.executor == executor)
             .map(|worker| worker.number)
     };
-    CURRENT.try_with(of_executor).ok().flatten()
-}
-
-/// Says whose worker rests on the calling thread, if any.
-pub(crate) fn rest(executor: Option<DomainId>) {
-    RESTING.with(|current| current.set(executor.unwrap_or(DomainId::NONE)));
-}
-
-/// Whether the calling thread is one of `executor`'s, which cannot wait for its own end: in a task, or in what its reactor runs.
-pub(crate) fn is_thread_of(executor: DomainId) -> bool {
-    number_on(executor).is_some()
-        || RESTING.try_with(|resting| resting.get() == executor).unwrap_or(false)
+    let resting = || {
+        let (of, number) = RESTING.try_with(Cell::get).ok()?;
+        (of == executor).then_some(number)
+    };
+    CURRENT.try_with(working).ok().flatten().or_else(resting)
 }
 
 /// A handle has run a future's turn on the calling worker.

@@ -302,7 +302,7 @@ impl AmpExecutor {
 
     /// Whether the calling thread is one of this executor's workers.
     fn is_own_worker(&self) -> bool {
-        current::is_thread_of(self.shared().executor)
+        current::number_on(self.shared().executor).is_some()
     }
 
     fn join_threads(&self) {

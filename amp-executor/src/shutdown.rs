@@ -33,7 +33,7 @@ impl Shared {
         let begun = Instant::now();
         let (ended, cancelled) = totals(roles);
         // Of a role that has been waited for nothing runs, though a lender may be about to look whether there is something.
-        let unfinished = if current::is_thread_of(self.executor) {
+        let unfinished = if current::number_on(self.executor).is_some() {
             // A worker cannot wait for itself, nor for a role that may be waiting for it.
             for role in roles {
                 role.close();

@@ -157,7 +157,7 @@ impl Worker {
         // Between two polls the thread is a reactor's, and whatever runs on it then is none of the role's.
         self.parker.run(poll_fn(|context| {
             let polled = self.as_worker(|| work.as_mut().poll(context));
-            current::rest(polled.is_pending().then_some(self.role.executor));
+            current::rest(polled.is_pending().then_some((self.role.executor, self.number)));
             polled
         }));
     }
@@ -206,11 +206,14 @@ impl Worker {
         let mut idle = Idle::new(self.idle, self.spin_for);
         idle.begin(counters.now_ns());
         let mut turns = Turns::new();
-        let mut timed_ended = false;
+        let (mut timed_ended, mut timed) = (false, TimedStep::Nothing);
         loop {
-            self.parker.after_turn().await;
+            // Just before a timed task is due, a reactor's turn would make it late.
+            if timed != TimedStep::Soon && self.parker.after_turn().await {
+                idle.begin(counters.now_ns());
+            }
             self.check_place(watch);
-            let timed = self.timed_step();
+            timed = self.timed_step();
             let mut found = timed == TimedStep::Ran;
             if let Some((queued, origin)) = self.role.channel.take(self.place, &mut turns) {
                 // When it became busy: no reading of the clock stands between the spawner and its task.

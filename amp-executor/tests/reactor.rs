@@ -9,7 +9,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use amp_executor::{
-    AmpExecutor, BuildError, IdlePolicy, Role, RoleConfig, spawn_local, with_state, yield_now,
+    AmpExecutor, BuildError, CallError, IdlePolicy, Role, RoleConfig, SpawnError, spawn_local,
+    with_state, yield_now,
 };
 use reactors::{End, TestReactor};
 use support::{A, B, C, fake_workers, one_role, two_roles, usable, watchdog};
@@ -152,6 +153,44 @@ fn the_runtime_s_own_task_may_end_the_executor() {
             });
             finished.recv().unwrap();
         }
+    });
+}
+
+#[test]
+fn a_worker_whose_reactor_has_no_timers_goes_on_without_it() {
+    watchdog(|| {
+        let (report, reports) = mpsc::channel();
+        let io_alone = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let amp = one_role(64).reactor(A, io_alone);
+        let amp =
+            amp.on_event(move |event| report.send(event.to_string()).unwrap()).build().unwrap();
+        let role = amp.role(A).unwrap();
+        let due = Instant::now() + Duration::from_millis(2);
+        assert!(role.spawn_at(due, Instant::now).unwrap().join().unwrap() >= due);
+        assert!(amp.shutdown().is_clean());
+        assert!(reports.try_recv().is_err(), "the worker was not restarted");
+    });
+}
+
+#[test]
+fn what_the_runtime_runs_itself_is_told_of_a_deadlock() {
+    watchdog(|| {
+        let runtime = runtime();
+        let tokio = runtime.handle().clone();
+        let amp = one_role(2).reactor(A, runtime).build().unwrap();
+        let (role, (done, finished)) = (amp.role(A).unwrap(), mpsc::channel());
+        tokio.spawn(async move {
+            // The worker that would run it has this thread.
+            let called = role.call_blocking(|| ());
+            // What was called is cancelled, and still in the channel.
+            let queued = role.spawn(|| ());
+            let refused = role.spawn(|| ());
+            done.send((called, queued, refused.err())).unwrap();
+        });
+        let (called, queued, refused) = finished.recv().unwrap();
+        assert!(matches!(called, Err(CallError::Spawn(SpawnError::WouldDeadlock(_)))));
+        queued.unwrap().join().unwrap();
+        assert!(matches!(refused, Some(SpawnError::WouldDeadlock(_))));
     });
 }
 

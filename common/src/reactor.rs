@@ -9,19 +9,21 @@ mod async_io;
 #[cfg(feature = "tokio")]
 mod tokio;
 
+use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "async-io")]
 pub use async_io::AsyncIo;
 
-use crate::panic::{caught, discard};
+use crate::panic::{caught, contained, discard};
 use crate::park::{Parker, Unparker};
 use crate::sync::now;
 use crate::yield_now::yield_now;
@@ -31,6 +33,9 @@ const TURNS_BETWEEN: u32 = 61;
 
 /// And when its turns have taken so long.
 const TIME_BETWEEN: Duration = Duration::from_micros(100);
+
+/// What completes at a deadline.
+type Timer = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A loop that waits for sockets and timers, and has time for a worker.
 ///
@@ -67,11 +72,13 @@ const TIME_BETWEEN: Duration = Duration::from_micros(100);
 pub trait Reactor: Send + Sync + 'static {
     /// Polls `worker` on the calling thread until it is done, and waits for events while it is pending.
     ///
-    /// Each of a worker's tasks may have run when a poll returns, so that the reactor must be fit for what they do: if they use its sockets, it
-    /// must not hold a lock which these take. If this panics, or returns before the worker is done, the worker goes on without a reactor.
+    /// A poll runs tasks: if they use the reactor's sockets, it must not hold a lock then which these take. What it runs itself between two polls
+    /// keeps the worker from its tasks, and must not wait for them: neither join a task, nor spawn where there may be no room, nor
+    /// shut the executor down. If this panics, or returns before the worker is done, the worker goes on without a reactor.
     fn block_on(&self, worker: Pin<&mut dyn Future<Output = ()>>);
 
-    /// Completes at `deadline`. Polled within [`Reactor::block_on`], for tasks that run at a certain time.
+    /// Completes at `deadline`. Polled within [`Reactor::block_on`], for tasks that run at a certain time. If it panics, the worker goes on without a
+    /// reactor.
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()>>>;
 }
 
@@ -92,7 +99,7 @@ pub trait Reactor: Send + Sync + 'static {
 /// ```
 pub struct WorkerParker {
     parker: Parker,
-    reactor: Option<std::sync::Arc<dyn Reactor>>,
+    reactor: Option<Arc<dyn Reactor>>,
     /// The worker is polled by the reactor, and does not sleep in place.
     is_polled: Cell<bool>,
     /// Turns since the reactor had one, and when that was.
@@ -109,7 +116,7 @@ impl WorkerParker {
     /// let parker = executor_common::WorkerParker::new(None);
     /// assert!(!parker.unparker().unpark()); // nobody sleeps
     /// ```
-    pub fn new(reactor: Option<std::sync::Arc<dyn Reactor>>) -> Self {
+    pub fn new(reactor: Option<Arc<dyn Reactor>>) -> Self {
         Self {
             parker: Parker::new(),
             reactor,
@@ -128,6 +135,30 @@ impl WorkerParker {
     /// ```
     pub fn has_reactor(&self) -> bool {
         self.reactor.is_some()
+    }
+
+    /// The reactor, for a worker that comes in besides.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(executor_common::WorkerParker::new(None).reactor().is_none());
+    /// ```
+    pub fn reactor(&self) -> Option<Arc<dyn Reactor>> {
+        self.reactor.clone()
+    }
+
+    /// Another reactor from now on, or none, so that what holds the parker does not keep it alive.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut parker = executor_common::WorkerParker::new(None);
+    /// parker.set_reactor(None);
+    /// assert!(!parker.has_reactor());
+    /// ```
+    pub fn set_reactor(&mut self, reactor: Option<Arc<dyn Reactor>>) {
+        self.reactor = reactor;
     }
 
     /// A handle that wakes the worker.
@@ -188,6 +219,8 @@ impl WorkerParker {
         self.is_polled.set(true);
         let outcome = caught(|| reactor.block_on(pin!(life)));
         self.is_polled.set(false);
+        // Its waker may be all that keeps the reactor alive.
+        self.parker.stop_polling();
         match outcome {
             Err(payload) if is_in_worker => resume_unwind(payload),
             Err(payload) => discard(payload),
@@ -225,18 +258,18 @@ impl WorkerParker {
     /// parker.run(async { assert!(!parker.park_until(Some(Instant::now())).await) });
     /// ```
     pub async fn park_until(&self, deadline: Option<Instant>) -> bool {
-        match &self.reactor {
-            Some(reactor) if self.is_polled.get() => {
-                let timer = deadline.map(|deadline| reactor.sleep_until(deadline));
-                let has_token = self.park_polled(deadline, timer).await;
-                self.note_reactor_turn();
-                has_token
+        if let Some(reactor) = &self.reactor
+            && self.is_polled.get()
+        {
+            match caught(|| deadline.map(|deadline| reactor.sleep_until(deadline))) {
+                Ok(timer) => {
+                    if self.park_polled(timer).await {
+                        return true;
+                    }
+                }
+                Err(payload) => self.give_up(payload),
             }
-            _ => self.park_in_place(deadline),
         }
-    }
-
-    fn park_in_place(&self, deadline: Option<Instant>) -> bool {
         match deadline {
             Some(deadline) => self.parker.park_until(deadline),
             None => {
@@ -246,34 +279,44 @@ impl WorkerParker {
         }
     }
 
-    async fn park_polled(
-        &self,
-        deadline: Option<Instant>,
-        mut timer: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    ) -> bool {
-        let polling = Polling(&self.parker);
+    /// Sleeps in the reactor. True if it took a token; false if the time has come, or the reactor has given up.
+    async fn park_polled(&self, mut timer: Option<Timer>) -> bool {
+        let (polling, mut was_pending) = (Polling(&self.parker), false);
         let has_token = poll_fn(|context| {
             if !self.is_polled.get() {
-                // The reactor has given up.
                 return Poll::Ready(false);
             }
             if self.parker.poll_park(context).is_ready() {
                 return Poll::Ready(true);
             }
-            let time_is_up =
-                timer.as_mut().is_some_and(|timer| timer.as_mut().poll(context).is_ready());
+            was_pending = true;
+            let time_is_up = timer.as_mut().is_some_and(|timer| {
+                let polled = caught(|| timer.as_mut().poll(context).is_ready());
+                polled.unwrap_or_else(|payload| {
+                    self.give_up(payload);
+                    true
+                })
+            });
             if time_is_up { Poll::Ready(false) } else { Poll::Pending }
         })
         .await;
+        contained(|| drop(timer));
+        if was_pending {
+            self.note_reactor_turn();
+        }
         if has_token {
             mem::forget(polling);
-            return true;
         }
-        drop(polling);
-        self.park_in_place(deadline)
+        has_token
     }
 
-    /// One of the worker's turns is over: lets the reactor look for events if it is time to.
+    /// Foreign code has panicked: from here on the worker sleeps in place.
+    fn give_up(&self, payload: Box<dyn Any + Send>) {
+        self.is_polled.set(false);
+        discard(payload);
+    }
+
+    /// One of the worker's turns is over: lets the reactor look for events if it is time to. True if it did.
     ///
     /// # Examples
     ///
@@ -287,11 +330,13 @@ impl WorkerParker {
     /// });
     /// ```
     #[inline]
-    pub async fn after_turn(&self) {
-        if self.is_polled.get() && self.is_reactor_due() {
+    pub async fn after_turn(&self) -> bool {
+        let is_due = self.is_polled.get() && self.is_reactor_due();
+        if is_due {
             yield_now().await;
             self.note_reactor_turn();
         }
+        is_due
     }
 
     fn is_reactor_due(&self) -> bool {

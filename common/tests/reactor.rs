@@ -6,10 +6,10 @@ mod reactors;
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ fn parkers() -> Vec<WorkerParker> {
         Some(Arc::new(AsyncIo)),
         Some(Arc::new(runtime)),
         Some(Arc::new(TestReactor::new())),
+        Some(Arc::new(TestReactor::without_timers())),
+        Some(Arc::new(LateTimers)),
     ];
     for polls in 0..5 {
         for end in [End::Returns, End::Panics] {
@@ -31,6 +33,35 @@ fn parkers() -> Vec<WorkerParker> {
         }
     }
     reactors.into_iter().map(WorkerParker::new).collect()
+}
+
+/// Its timers panic when they are polled, and when they are dropped.
+struct LateTimers;
+
+struct LateTimer;
+
+impl Future for LateTimer {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        panic!("the timer is broken")
+    }
+}
+
+impl Drop for LateTimer {
+    fn drop(&mut self) {
+        panic!("and cannot be dropped")
+    }
+}
+
+impl Reactor for LateTimers {
+    fn block_on(&self, worker: Pin<&mut dyn Future<Output = ()>>) {
+        executor_common::block_on(worker);
+    }
+
+    fn sleep_until(&self, _: Instant) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(LateTimer)
+    }
 }
 
 #[test]

@@ -75,7 +75,8 @@ pub(crate) fn assemble(count: usize, plan: Plan) -> Option<(Arc<Shared>, Vec<Wor
                 counters: WorkerCounters::new(epoch),
                 held: Counter::new(),
             };
-            let parker = WorkerParker::new(plan.reactor.clone());
+            // Spares are given theirs when they begin.
+            let parker = WorkerParker::new(plan.reactor.clone().filter(|_| index < count));
             (Seat { index, tasks, forks, parker }, remote)
         })
         .unzip();

@@ -46,9 +46,8 @@ impl Shared {
         F: Fn(usize) -> R + Sync,
         R: Send,
     {
-        context::with_worker_of(self, |worker| {
-            assert!(worker.is_none(), "broadcast was called on one of the pool's own workers");
-        });
+        let is_own = context::is_thread_of(self);
+        assert!(!is_own, "broadcast was called on one of the pool's own workers");
         // From the first task until all are done this frame must not be left.
         let guard = AbortOnUnwind::new();
         let site = spawn_site(None, Priority::Normal);

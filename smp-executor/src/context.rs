@@ -28,14 +28,14 @@ pub(crate) fn with_worker_of<R>(shared: &Shared, f: impl FnOnce(Option<&Worker>)
     with_worker(|worker| f(worker.filter(|worker| ptr::eq(worker.shared(), shared))))
 }
 
-/// Whose worker the calling thread is as soon as its reactor lets it: the address of a pool, for comparison only, and an index.
+/// Whose worker the calling thread is whenever its reactor lets it: the address of a pool, for comparison only, and an index.
 #[derive(Clone, Copy)]
 struct Resting {
     pool: *const Sleep,
     index: usize,
 }
 
-/// Says which worker rests on the calling thread, if any: a reactor has the thread until something wakes the worker.
+/// Says which worker lives on the calling thread, if any, while a reactor has the thread.
 pub(crate) fn rest(worker: Option<&Worker>) {
     let resting = worker.map(|worker| {
         let pool = ptr::from_ref(&worker.shared().sleep);
@@ -48,6 +48,11 @@ pub(crate) fn rest(worker: Option<&Worker>) {
 pub(crate) fn resting_worker(pool: &Sleep) -> Option<usize> {
     let resting = RESTING.try_with(Cell::get).ok().flatten();
     resting.filter(|resting| ptr::eq(resting.pool, pool)).map(|resting| resting.index)
+}
+
+/// Whether the calling thread is one of the pool's, which must not wait for the pool: in a task, or in what its reactor runs.
+pub(crate) fn is_thread_of(shared: &Shared) -> bool {
+    with_worker_of(shared, |worker| worker.is_some()) || resting_worker(&shared.sleep).is_some()
 }
 
 /// Makes `worker` the calling thread's worker while `f` runs.

@@ -45,7 +45,7 @@ impl Shared {
     #[inline]
     fn gate(&self) -> Option<&Arc<Admission>> {
         let admission = self.admission.as_ref()?;
-        context::with_worker_of(self, |worker| worker.is_none()).then_some(admission)
+        (!context::is_thread_of(self)).then_some(admission)
     }
 
     /// A permit, if there is room now.

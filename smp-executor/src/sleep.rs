@@ -2,6 +2,7 @@
 
 mod sleepers;
 
+use std::mem;
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
@@ -191,34 +192,43 @@ impl Sleep {
     /// Needs no fence: a worker that is not among the sleepers yet takes their lock after this call, and
     /// with it sees what came before the call.
     pub(crate) fn call(&self, worker: usize) {
-        let mut sleepers = self.sleepers.lock();
-        if sleepers.remove(worker) {
-            self.wake_called(worker);
+        let is_asleep = {
+            let mut sleepers = self.sleepers.lock();
+            let is_asleep = sleepers.remove(worker);
+            if is_asleep {
+                self.note_called(worker);
+            }
+            is_asleep
+        };
+        if is_asleep {
+            self.places[worker].unparker.unpark();
         }
     }
 
     /// Wakes everybody, to look at how the pool stands; otherwise as [`Sleep::call`].
     pub(crate) fn call_all(&self) {
-        let mut sleepers = self.sleepers.lock();
-        while let Some(worker) = sleepers.stack.pop() {
-            self.wake_called(worker);
-        }
-        while let Some(spare) = sleepers.recall_any() {
-            self.unpark_called(spare);
+        let called = {
+            let mut sleepers = self.sleepers.lock();
+            let mut called = mem::take(&mut sleepers.stack);
+            called.iter().for_each(|worker| self.note_called(*worker));
+            while let Some(spare) = sleepers.recall_any() {
+                self.places[spare].called.store(true, Ordering::Relaxed);
+                called.push(spare);
+            }
+            called
+        };
+        // A reactor's waker is foreign code, which may need the lock.
+        for worker in called {
+            self.places[worker].unparker.unpark();
         }
     }
 
     /// The sleepers are locked, and `worker` has been taken out.
-    fn wake_called(&self, worker: usize) {
+    fn note_called(&self, worker: usize) {
         // Ordering: Relaxed, as in `wake_one`.
         self.counts.fetch_sub(ONE_SLEEPING, Ordering::Relaxed);
-        self.unpark_called(worker);
-    }
-
-    fn unpark_called(&self, worker: usize) {
         // Ordering: Relaxed; the parker's token publishes it.
         self.places[worker].called.store(true, Ordering::Relaxed);
-        self.places[worker].unparker.unpark();
     }
 
     /// Lies down, unless there is something to do (events S1 to S4).

@@ -25,7 +25,7 @@ pub(crate) struct Spares {
     refused: Counter,
 }
 
-/// One spare: its seat while it has no thread, and its thread while it has one. A thread that has ended, or has left its seat and is
+/// One spare: its seat while it has no thread, without a reactor then, and its thread while it has one. A thread that has ended, or has left its seat and is
 /// about to, is not waited for: what it runs then are destructors of the program's.
 #[derive(Default)]
 struct Spare {
@@ -49,13 +49,15 @@ impl Spares {
         self.refused.get()
     }
 
-    /// Starts the thread of a spare that has been brought into play. False if the system gives none.
-    fn start(&self, shared: &Arc<Shared>, index: usize) -> bool {
+    /// Starts the thread of a spare that has been brought into play by `by`. False if the system gives none.
+    fn start(&self, by: &Worker, index: usize) -> bool {
+        let shared = by.shared_arc();
         let mut seats = self.seats.lock();
         let spare = &mut seats[index - shared.core_workers];
-        let Some(seat) = spare.seat.take() else {
+        let Some(mut seat) = spare.seat.take() else {
             unreachable!("a spare without a thread has its seat")
         };
+        seat.parker.set_reactor(by.parker.reactor());
         shared.use_seat(index);
         shared.lifecycle.join();
         // Where the thread does not start, the seat comes back with it.
@@ -79,7 +81,11 @@ impl Spares {
                 true
             }
             Err(_) => {
-                spare.seat = place.lock().take();
+                let seat = place.lock().take();
+                spare.seat = seat.map(|mut seat| {
+                    seat.parker.set_reactor(None);
+                    seat
+                });
                 spare.thread = None;
                 shared.lifecycle.leave(1);
                 false
@@ -150,7 +156,7 @@ impl Worker {
         match substitute {
             Substitute::NotNeeded | Substitute::Asleep => true,
             Substitute::Threadless(spare) => {
-                let is_started = shared.spares.start(self.shared_arc(), spare);
+                let is_started = shared.spares.start(self, spare);
                 if !is_started {
                     shared.sleep.give_back(spare);
                 }

@@ -143,7 +143,8 @@ impl Worker {
         let _leave = Leave(Arc::clone(&self.shared));
         self.work_for_life();
         if self.index >= self.shared.core_workers {
-            let Self { index, shared, tasks, forks, parker, .. } = self;
+            let Self { index, shared, tasks, forks, mut parker, .. } = self;
+            parker.set_reactor(None);
             shared.spares.leave(&shared, Seat { index, tasks, forks, parker });
         }
     }
@@ -206,7 +207,10 @@ impl Worker {
         let mut searching = None;
         while self.shared.lifecycle.phase() != Phase::Stopping && !self.dismissed.get() {
             searching = self.take_turn(searching).await;
-            self.parker.after_turn().await;
+            // Pushes rely on a searcher: it goes on.
+            if searching.is_none() {
+                self.parker.after_turn().await;
+            }
         }
         if let Some(evidence) = searching {
             self.shared.sleep.stop_searching(evidence, || false);

@@ -143,6 +143,79 @@ fn the_runtime_s_own_task_may_end_the_pool() {
 }
 
 #[test]
+fn a_spare_whose_reactor_has_no_timers_goes_on_without_it() {
+    watched(|| {
+        let io_alone = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        for pool in [pool_in(1, io_alone), pool_in(1, TestReactor::without_timers())] {
+            for _ in 0..3 {
+                let (release, released) = mpsc::channel::<()>();
+                let blocked = pool.spawn(move || blocking(|| released.recv()));
+                assert_eq!(pool.spawn(|| 7).join().unwrap(), 7);
+                release.send(()).unwrap();
+                blocked.join().unwrap().unwrap();
+                assert_eq!(sum_of_all(&pool), 50 * 49 / 2 + 50 * 3);
+            }
+            assert!(pool.shutdown().is_clean());
+        }
+    });
+}
+
+#[test]
+fn what_the_runtime_runs_itself_waits_for_no_room_and_broadcasts_not() {
+    watched(|| {
+        let runtime = runtime();
+        let tokio = runtime.handle().clone();
+        let pool =
+            SmpExecutor::builder().workers(1).injector_limit(1).reactor(runtime).build().unwrap();
+        let (handle, (done, finished)) = (pool.handle(), mpsc::channel());
+        tokio.spawn(async move {
+            // One is the limit, and the worker that would make room has this thread.
+            let tasks = [1, 2, 3].map(|n| handle.spawn(move || n));
+            done.send(tasks).unwrap();
+        });
+        assert_eq!(finished.recv().unwrap().map(|task| task.join().unwrap()), [1, 2, 3]);
+
+        let pool = std::sync::Arc::new(pool);
+        let (shared, (done, finished)) = (std::sync::Arc::clone(&pool), mpsc::channel());
+        tokio.spawn(async move {
+            let broadcast = std::panic::AssertUnwindSafe(|| shared.broadcast(|_| ()));
+            let _ = done.send(std::panic::catch_unwind(broadcast).is_err());
+        });
+        assert!(finished.recv().unwrap());
+    });
+}
+
+#[test]
+fn a_pool_that_has_ended_has_let_go_of_its_reactor() {
+    /// Tells that it is dropped.
+    struct Told(mpsc::Sender<()>);
+
+    impl Drop for Told {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+
+    watched(|| {
+        let runtime = runtime();
+        let tokio = runtime.handle().clone();
+        let pool = pool_in(2, runtime);
+        let (handle, (dropped, is_dropped)) = (pool.handle(), mpsc::channel());
+        // A task of the runtime's that never ends, and holds on to the pool.
+        let told = Told(dropped);
+        tokio.spawn(async move {
+            let _held = (handle, told);
+            std::future::pending::<()>().await;
+        });
+        pool.spawn(|| blocking(thread::yield_now)).join().unwrap();
+        let handle = pool.handle();
+        assert!(pool.shutdown().is_clean());
+        is_dropped.recv().unwrap();
+        drop(handle);
+    });
+}
+
+#[test]
 fn an_idle_pool_sleeps() {
     watched(|| {
         let reactor = TestReactor::new();

@@ -204,10 +204,13 @@ mod tests {
 
     #[test]
     fn who_lends_pays_where_spawners_of_other_roles_do_not() {
-        let wakers_pay = |list: &str, role: usize| {
+        let pay = |list: &str, role: usize, has_reactor: &dyn Fn(Role) -> bool| {
             let plan = RolePlan::parse(list).unwrap();
-            wakers_pay(&plan, plan.roles().nth(role).unwrap(), &|_| false)
+            wakers_pay(&plan, plan.roles().nth(role).unwrap(), &has_reactor)
         };
+        let wakers_pay = |list, role| pay(list, role, &|_| false);
+        assert!(pay("a=0", 0, &|_| true));
+        assert!(!pay("a=0 lend=b;b=1", 0, &|role| role.name() == "a"));
         assert!(!wakers_pay("a=0", 0));
         assert!(wakers_pay("a=0 idle=park", 0));
         assert!(wakers_pay("a=0 shared;b=0 shared", 0));

@@ -22,12 +22,13 @@ pub(crate) enum End {
 pub(crate) struct TestReactor {
     polls: Arc<AtomicUsize>,
     end: Option<(usize, End)>,
+    has_timers: bool,
     between: fn(),
 }
 
 impl TestReactor {
     pub(crate) fn new() -> Self {
-        Self { polls: Arc::default(), end: None, between: || () }
+        Self { polls: Arc::default(), end: None, has_timers: true, between: || () }
     }
 
     /// It calls this between two polls.
@@ -39,6 +40,12 @@ impl TestReactor {
     /// After so many polls it has had enough.
     pub(crate) fn ending(polls: usize, end: End) -> Self {
         Self { end: Some((polls, end)), ..Self::new() }
+    }
+
+    /// As a runtime that was built without them, it panics when it is asked for one.
+    #[allow(dead_code, reason = "not every package needs it")]
+    pub(crate) fn without_timers() -> Self {
+        Self { has_timers: false, ..Self::new() }
     }
 
     /// How often it has polled a worker.
@@ -65,6 +72,7 @@ impl Reactor for TestReactor {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()>>> {
+        assert!(self.has_timers, "there are no timers");
         Box::pin(async move {
             Timer::at(deadline).await;
         })

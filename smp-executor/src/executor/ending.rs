@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use executor_common::ShutdownReport;
-use executor_common::sync::now;
+use executor_common::sync::{now, thread};
 
 use super::SmpExecutor;
 use crate::context;
@@ -82,10 +82,8 @@ impl SmpExecutor {
         self.process != std::process::id()
     }
 
-    /// Whether the calling thread is one of the pool's, which would wait for itself: in a task, or in what its reactor runs.
     fn is_own_worker(&self) -> bool {
-        context::with_worker_of(self.shared(), |worker| worker.is_some())
-            || context::resting_worker(&self.shared().sleep).is_some()
+        context::is_thread_of(self.shared())
     }
 
     fn tally(&self) -> Tally {
@@ -147,7 +145,9 @@ impl SmpExecutor {
     fn end_threads(&self, all_have_left: bool) {
         let core = self.threads.lock().take();
         for thread in core.into_iter().flatten().chain(self.shared().spares.take_threads()) {
-            if all_have_left {
+            // A worker that has left may still drop what the program has given it, the pool's last handle among it.
+            let is_own = thread.thread().id() == thread::current().id();
+            if all_have_left && !is_own {
                 // A worker's panic would be a bug of this crate; it has been printed.
                 let _ = thread.join();
             }
