@@ -204,44 +204,72 @@ impl Worker {
     async fn work(&self, watch: &mut PinWatch) {
         let counters = &self.state().counters;
         let mut idle = Idle::new(self.idle, self.spin_for);
-        idle.begin(counters.now_ns());
         let mut turns = Turns::new();
-        let (mut timed_ended, mut timed) = (false, TimedStep::Nothing);
+        let mut timed_ended = false;
         loop {
-            // Just before a timed task is due, a reactor's turn would make it late.
-            if timed != TimedStep::Soon && self.parker.after_turn().await {
-                idle.begin(counters.now_ns());
+            idle.begin(counters.now_ns());
+            match self.run_turns(watch, &mut idle, &mut turns, &mut timed_ended) {
+                Pause::End => return,
+                Pause::Reactor => self.parker.turn_reactor().await,
+                Pause::Sleep => self.sleep(watch).await,
             }
+        }
+    }
+
+    /// Runs tasks, and looks for them, for as long as that needs no pause.
+    fn run_turns(
+        &self,
+        watch: &mut PinWatch,
+        idle: &mut Idle,
+        turns: &mut Turns,
+        timed_ended: &mut bool,
+    ) -> Pause {
+        let counters = &self.state().counters;
+        loop {
             self.check_place(watch);
-            timed = self.timed_step();
+            let timed = self.timed_step();
             let mut found = timed == TimedStep::Ran;
-            if let Some((queued, origin)) = self.role.channel.take(self.place, &mut turns) {
+            if let Some((queued, origin)) = self.role.channel.take(self.place, turns) {
                 // When it became busy: no reading of the clock stands between the spawner and its task.
                 counters.begin_busy_at(idle.seen_ns());
                 self.run_queued(queued, origin);
                 found = true;
             }
             // A foreign task now would make its own one late.
-            if found || (timed != TimedStep::Soon && self.run_lent()) {
-                continue;
-            }
-            if let Some(now_ns) = counters.end_busy() {
-                idle.begin(now_ns);
-            }
-            if self.role.is_closing() {
-                if !mem::replace(&mut timed_ended, true) {
-                    self.end_timed_tasks();
+            let found = found || (timed != TimedStep::Soon && self.run_lent());
+            if !found {
+                if let Some(now_ns) = counters.end_busy() {
+                    idle.begin(now_ns);
                 }
-                if self.role.may_leave(self.place) {
-                    return;
+                if self.role.is_closing() {
+                    if !mem::replace(timed_ended, true) {
+                        self.end_timed_tasks();
+                    }
+                    if self.role.may_leave(self.place) {
+                        return Pause::End;
+                    }
+                }
+                let step = idle.step(|| counters.now_ns());
+                if step == IdleStep::Sleep && timed != TimedStep::Soon {
+                    return Pause::Sleep;
                 }
             }
-            if idle.step(|| counters.now_ns()) == IdleStep::Sleep && timed != TimedStep::Soon {
-                self.sleep(watch).await;
-                idle.begin(counters.now_ns());
+            // Just before a timed task is due it would make that late.
+            if timed != TimedStep::Soon && self.parker.is_reactor_due() {
+                return Pause::Reactor;
             }
         }
     }
+}
+
+/// Why a worker neither runs tasks nor looks for them for a while.
+enum Pause {
+    /// Its role has ended.
+    End,
+    /// The reactor is to look for events.
+    Reactor,
+    /// There is nothing to do.
+    Sleep,
 }
 
 /// What a panic said. Its payload is foreign code's, and goes here.

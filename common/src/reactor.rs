@@ -316,7 +316,26 @@ impl WorkerParker {
         discard(payload);
     }
 
-    /// One of the worker's turns is over: lets the reactor look for events if it is time to. True if it did.
+    /// One of the worker's turns is over. True if the reactor should have one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let parker = executor_common::WorkerParker::new(None);
+    /// assert!(!parker.is_reactor_due());
+    /// ```
+    #[inline]
+    pub fn is_reactor_due(&self) -> bool {
+        self.is_polled.get() && self.note_turn()
+    }
+
+    fn note_turn(&self) -> bool {
+        let turns = self.turns.get() + 1;
+        self.turns.set(turns);
+        turns >= TURNS_BETWEEN || now().duration_since(self.reactor_turn.get()) >= TIME_BETWEEN
+    }
+
+    /// Lets the reactor look for events.
     ///
     /// # Examples
     ///
@@ -325,24 +344,15 @@ impl WorkerParker {
     /// parker.run(async {
     ///     for _task in 0..3 {
     ///         // runs it
-    ///         parker.after_turn().await;
+    ///         if parker.is_reactor_due() {
+    ///             parker.turn_reactor().await;
+    ///         }
     ///     }
     /// });
     /// ```
-    #[inline]
-    pub async fn after_turn(&self) -> bool {
-        let is_due = self.is_polled.get() && self.is_reactor_due();
-        if is_due {
-            yield_now().await;
-            self.note_reactor_turn();
-        }
-        is_due
-    }
-
-    fn is_reactor_due(&self) -> bool {
-        let turns = self.turns.get() + 1;
-        self.turns.set(turns);
-        turns >= TURNS_BETWEEN || now().duration_since(self.reactor_turn.get()) >= TIME_BETWEEN
+    pub async fn turn_reactor(&self) {
+        yield_now().await;
+        self.note_reactor_turn();
     }
 
     fn note_reactor_turn(&self) {

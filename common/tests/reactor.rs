@@ -134,7 +134,9 @@ fn a_busy_worker_lets_the_reactor_turn() {
     let parker = WorkerParker::new(Some(Arc::new(reactor.clone())));
     parker.run(async {
         for _ in 0..1000 {
-            parker.after_turn().await;
+            if parker.is_reactor_due() {
+                parker.turn_reactor().await;
+            }
         }
     });
     assert!(reactor.polls() >= 1000 / 61, "{} polls", reactor.polls());
@@ -145,7 +147,9 @@ fn a_busy_worker_lets_the_reactor_turn() {
         while Instant::now() < end {
             std::hint::spin_loop();
         }
-        parker.after_turn().await;
+        assert!(parker.is_reactor_due());
+        parker.turn_reactor().await;
+        assert!(!parker.is_reactor_due());
     });
     assert_eq!(reactor.polls() - before, 2);
 }

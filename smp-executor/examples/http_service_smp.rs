@@ -25,7 +25,6 @@ use sockets::{Arguments, AsyncIoListener, Sockets, TokioListener};
 use tokio::runtime::Builder;
 
 /// On this executor, labels for the metrics.
-const IO: Role = Role::new("io");
 const COMPUTE: Role = Role::new("compute");
 const DATABASE: Role = Role::new("database");
 
@@ -38,7 +37,7 @@ struct OnePool {
 
 impl Platform for OnePool {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        self.pool.spawn_future_in(IO, task)?;
+        drop(self.pool.spawn_future(task));
         Ok(())
     }
 

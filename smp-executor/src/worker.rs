@@ -64,6 +64,18 @@ struct RemoteRef(NonNull<Remote>);
 // SAFETY: the pointer is used as a shared reference, to what is shared between threads anyway.
 unsafe impl Send for RemoteRef {}
 
+/// Why a worker runs no tasks for a while.
+enum Pause {
+    /// The pool stops, or does not need this worker any more.
+    End(Option<Searching>),
+    /// The reactor is to look for events.
+    Reactor,
+    /// As in `Turn`.
+    Sleep(Option<Searching>),
+    /// As in `Turn`.
+    Retire,
+}
+
 /// What a worker has done, or has to do next.
 enum Turn {
     /// It has run something.
@@ -205,21 +217,43 @@ impl Worker {
 
     async fn work(&self) {
         let mut searching = None;
-        while self.shared.lifecycle.phase() != Phase::Stopping && !self.dismissed.get() {
-            searching = self.take_turn(searching).await;
-            // Pushes rely on a searcher: it goes on.
-            if searching.is_none() {
-                self.parker.after_turn().await;
-            }
+        loop {
+            searching = match self.run_turns(searching) {
+                Pause::End(searching) => break self.end_search(searching),
+                Pause::Reactor => {
+                    self.parker.turn_reactor().await;
+                    None
+                }
+                Pause::Sleep(searching) => self.sleep(searching).await,
+                Pause::Retire => self.retire().await,
+            };
         }
+    }
+
+    fn end_search(&self, searching: Option<Searching>) {
         if let Some(evidence) = searching {
             self.shared.sleep.stop_searching(evidence, || false);
         }
     }
 
+    /// Runs tasks for as long as that needs no pause.
+    fn run_turns(&self, mut searching: Option<Searching>) -> Pause {
+        while self.shared.lifecycle.phase() != Phase::Stopping && !self.dismissed.get() {
+            match self.turn(searching) {
+                Turn::Ran => searching = None,
+                Turn::Sleep(searching) => return Pause::Sleep(searching),
+                Turn::Retire => return Pause::Retire,
+            }
+            if self.parker.is_reactor_due() {
+                return Pause::Reactor;
+            }
+        }
+        Pause::End(searching)
+    }
+
     /// Runs one task, or lies down once. Takes and returns the evidence that this worker is counted as
     /// searching.
-    #[inline]
+    #[cfg(loom)]
     pub(crate) async fn take_turn(&self, searching: Option<Searching>) -> Option<Searching> {
         match self.turn(searching) {
             Turn::Ran => None,
@@ -229,6 +263,7 @@ impl Worker {
     }
 
     /// Runs one task, if there is one.
+    #[inline]
     fn turn(&self, searching: Option<Searching>) -> Turn {
         if searching.is_none() && self.shared.sleep.is_surplus(self.index) && !self.is_bound() {
             return Turn::Retire;
