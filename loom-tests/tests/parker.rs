@@ -47,9 +47,9 @@ fn one_token_each_for_two_parks() {
     });
 }
 
-#[test]
-fn two_unparkers_are_both_seen() {
-    check("parker: two unparkers", || {
+/// `park` takes one token each time.
+fn sees_two_unparkers(name: &str, park: fn(&Parker)) {
+    check(name, move || {
         let parker = Parker::new();
         let flags = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
         let waking = [0, 1].map(|index| {
@@ -61,11 +61,23 @@ fn two_unparkers_are_both_seen() {
             })
         });
         while flags.iter().any(|flag| flag.load(Ordering::Relaxed) == 0) {
-            parker.park();
+            park(&parker);
         }
         for thread in waking {
             thread.join().unwrap();
         }
+    });
+}
+
+#[test]
+fn two_unparkers_are_both_seen() {
+    sees_two_unparkers("parker: two unparkers", Parker::park);
+}
+
+#[test]
+fn two_unparkers_are_both_seen_by_polled_parks() {
+    sees_two_unparkers("parker: two unparkers, polled parks", |parker| {
+        block_on(poll_fn(|context| parker.poll_park(context)));
     });
 }
 
@@ -124,28 +136,6 @@ fn a_token_ends_one_polled_park_and_brings_what_was_written() {
         block_on(poll_fn(|context| parker.poll_park(context)));
         assert_eq!(value.get(), 1);
         waking.join().unwrap();
-    });
-}
-
-#[test]
-fn two_unparkers_are_both_seen_by_polled_parks() {
-    check("parker: two unparkers, polled parks", || {
-        let parker = Parker::new();
-        let flags = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
-        let waking = [0, 1].map(|index| {
-            let (unparker, flags) = (parker.unparker(), Arc::clone(&flags));
-            thread::spawn(move || {
-                // Relaxed: the token alone carries it.
-                flags[index].store(1, Ordering::Relaxed);
-                unparker.unpark();
-            })
-        });
-        while flags.iter().any(|flag| flag.load(Ordering::Relaxed) == 0) {
-            block_on(poll_fn(|context| parker.poll_park(context)));
-        }
-        for thread in waking {
-            thread.join().unwrap();
-        }
     });
 }
 

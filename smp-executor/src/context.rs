@@ -68,7 +68,11 @@ pub(crate) fn enter<R>(worker: &Worker, f: impl FnOnce() -> R) -> R {
     }
 
     CURRENT.with(|current| current.set(worker));
-    worker.remote().private.attach(|| worker.shared().sleep.demand().takers() > 0);
+    // One that comes and goes with each turn of its reactor asks when it forks: to be quiet until then would cost the next worker that lies
+    // down a heavy fence.
+    let is_anyone_idle =
+        || worker.parker.has_reactor() || worker.shared().sleep.demand().takers() > 0;
+    worker.remote().private.attach(is_anyone_idle);
     let _leave = Leave(worker);
     f()
 }
