@@ -12,17 +12,8 @@ use amp_executor::{
     AmpExecutor, BuildError, CallError, IdlePolicy, Role, RoleConfig, SpawnError, spawn_local,
     with_state, yield_now,
 };
-use reactors::{End, TestReactor};
+use reactors::{End, TestReactor, runtime, sleep};
 use support::{A, B, C, fake_workers, one_role, two_roles, usable, watchdog};
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-/// tokio's timer, made where the runtime is.
-async fn sleep(milliseconds: u64) {
-    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-}
 
 /// Tasks from outside and from within, futures of both kinds, and a sleep between any two.
 fn sum_of_all(amp: &AmpExecutor) -> u64 {

@@ -14,15 +14,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use executor_common::{AsyncIo, Reactor, WorkerParker};
-use reactors::{End, TestReactor};
+use reactors::{End, TestReactor, runtime};
 
 /// Without a reactor, and with each of these.
 fn parkers() -> Vec<WorkerParker> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut reactors: Vec<Option<Arc<dyn Reactor>>> = vec![
         None,
         Some(Arc::new(AsyncIo)),
-        Some(Arc::new(runtime)),
+        Some(Arc::new(runtime())),
         Some(Arc::new(TestReactor::new())),
         Some(Arc::new(TestReactor::without_timers())),
         Some(Arc::new(LateTimers)),

@@ -10,9 +10,9 @@ use executor_common::sync::{Arc, thread};
 use executor_common::{Parker, block_on};
 use loom_tests::{Plain, check};
 
-#[test]
-fn a_token_ends_one_park_and_brings_what_was_written() {
-    check("parker: unpark, park", || {
+/// `park` takes the token.
+fn takes_a_token(name: &str, park: fn(&Parker)) {
+    check(name, move || {
         let parker = Parker::new();
         let unparker = parker.unparker();
         let value = Plain::new();
@@ -21,10 +21,24 @@ fn a_token_ends_one_park_and_brings_what_was_written() {
             written.increment();
             unparker.unpark();
         });
-        parker.park();
+        park(&parker);
         assert_eq!(value.get(), 1);
         waking.join().unwrap();
     });
+}
+
+fn park_polled(parker: &Parker) {
+    block_on(poll_fn(|context| parker.poll_park(context)));
+}
+
+#[test]
+fn a_token_ends_one_park_and_brings_what_was_written() {
+    takes_a_token("parker: unpark, park", Parker::park);
+}
+
+#[test]
+fn a_token_ends_one_polled_park_and_brings_what_was_written() {
+    takes_a_token("parker: unpark, polled park", park_polled);
 }
 
 #[test]
@@ -76,9 +90,7 @@ fn two_unparkers_are_both_seen() {
 
 #[test]
 fn two_unparkers_are_both_seen_by_polled_parks() {
-    sees_two_unparkers("parker: two unparkers, polled parks", |parker| {
-        block_on(poll_fn(|context| parker.poll_park(context)));
-    });
+    sees_two_unparkers("parker: two unparkers, polled parks", park_polled);
 }
 
 #[test]
@@ -120,23 +132,6 @@ impl Wake for Wakes {
     fn wake(self: std::sync::Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-#[test]
-fn a_token_ends_one_polled_park_and_brings_what_was_written() {
-    check("parker: unpark, polled park", || {
-        let parker = Parker::new();
-        let unparker = parker.unparker();
-        let value = Plain::new();
-        let written = value.clone();
-        let waking = thread::spawn(move || {
-            written.increment();
-            unparker.unpark();
-        });
-        block_on(poll_fn(|context| parker.poll_park(context)));
-        assert_eq!(value.get(), 1);
-        waking.join().unwrap();
-    });
 }
 
 /// The reactor polls again of its own accord, with another waker.

@@ -54,10 +54,9 @@ impl Spares {
         let shared = by.shared_arc();
         let mut seats = self.seats.lock();
         let spare = &mut seats[index - shared.core_workers];
-        let Some(mut seat) = spare.seat.take() else {
+        let Some(seat) = spare.seat.take() else {
             unreachable!("a spare without a thread has its seat")
         };
-        seat.parker.set_reactor(by.parker.reactor());
         shared.use_seat(index);
         shared.lifecycle.join();
         // Where the thread does not start, the seat comes back with it.
@@ -67,9 +66,11 @@ impl Spares {
             stack_size: self.stack_size,
             main: Box::new({
                 let (shared, place) = (Arc::clone(shared), Arc::clone(&place));
+                let reactor = by.parker.reactor();
                 move || {
                     let seat = place.lock().take();
-                    if let Some(seat) = seat {
+                    if let Some(mut seat) = seat {
+                        seat.parker.set_reactor(reactor);
                         Worker::new(seat, shared).run();
                     }
                 }
@@ -81,11 +82,7 @@ impl Spares {
                 true
             }
             Err(_) => {
-                let seat = place.lock().take();
-                spare.seat = seat.map(|mut seat| {
-                    seat.parker.set_reactor(None);
-                    seat
-                });
+                spare.seat = place.lock().take();
                 spare.thread = None;
                 shared.lifecycle.leave(1);
                 false

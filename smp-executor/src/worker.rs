@@ -67,20 +67,8 @@ unsafe impl Send for RemoteRef {}
 
 /// Why a worker runs no tasks for a while.
 enum Pause {
-    /// The pool stops, or does not need this worker any more.
-    End(Option<Searching>),
     /// The reactor is to look for events.
     Reactor,
-    /// As in `Turn`.
-    Sleep(Option<Searching>),
-    /// As in `Turn`.
-    Retire,
-}
-
-/// What a worker has done, or has to do next.
-enum Turn {
-    /// It has run something.
-    Ran,
     /// There is nothing to do. With the evidence if it is counted as searching.
     Sleep(Option<Searching>),
     /// It is a spare, and one is surplus.
@@ -218,81 +206,76 @@ impl Worker {
 
     async fn work(&self) {
         let mut searching = None;
-        loop {
-            searching = match self.run_turns(searching) {
-                Pause::End(searching) => break self.end_search(searching),
-                Pause::Reactor => {
-                    self.parker.turn_reactor().await;
-                    None
-                }
-                Pause::Sleep(searching) => self.sleep(searching).await,
-                Pause::Retire => self.retire().await,
-            };
+        while let Some(pause) = self.run_turns(&mut searching) {
+            searching = self.pause(pause).await;
         }
-    }
-
-    fn end_search(&self, searching: Option<Searching>) {
         if let Some(evidence) = searching {
             self.shared.sleep.stop_searching(evidence, || false);
         }
     }
 
-    /// Runs tasks for as long as that needs no pause.
-    fn run_turns(&self, mut searching: Option<Searching>) -> Pause {
+    /// Runs tasks for as long as that needs no pause. None at the worker's end.
+    fn run_turns(&self, searching: &mut Option<Searching>) -> Option<Pause> {
         while self.shared.lifecycle.phase() != Phase::Stopping && !self.dismissed.get() {
-            match self.turn(searching) {
-                Turn::Ran => searching = None,
-                Turn::Sleep(searching) => return Pause::Sleep(searching),
-                Turn::Retire => return Pause::Retire,
+            if let Some(pause) = self.turn(searching.take()) {
+                return Some(pause);
             }
             if self.parker.is_reactor_due() {
-                return Pause::Reactor;
+                return Some(Pause::Reactor);
             }
         }
-        Pause::End(searching)
+        None
+    }
+
+    /// Returns the evidence that this worker is counted as searching afterwards.
+    async fn pause(&self, pause: Pause) -> Option<Searching> {
+        match pause {
+            Pause::Reactor => {
+                self.parker.turn_reactor().await;
+                None
+            }
+            Pause::Sleep(searching) => self.sleep(searching).await,
+            Pause::Retire => self.retire().await,
+        }
     }
 
     /// Runs one task, or lies down once. Takes and returns the evidence that this worker is counted as
     /// searching.
     #[cfg(loom)]
     pub(crate) async fn take_turn(&self, searching: Option<Searching>) -> Option<Searching> {
-        match self.turn(searching) {
-            Turn::Ran => None,
-            Turn::Sleep(searching) => self.sleep(searching).await,
-            Turn::Retire => self.retire().await,
-        }
+        self.pause(self.turn(searching)?).await
     }
 
-    /// Runs one task, if there is one.
+    /// Runs one task. If there is none, says why the worker is to pause.
     #[inline]
-    fn turn(&self, searching: Option<Searching>) -> Turn {
+    fn turn(&self, searching: Option<Searching>) -> Option<Pause> {
         if searching.is_none() && self.shared.sleep.is_surplus(self.index) && !self.is_bound() {
-            return Turn::Retire;
+            return Some(Pause::Retire);
         }
         if searching.is_none()
             && let Some(task) = self.next_own()
         {
             self.run_task(task);
-            return Turn::Ran;
+            return None;
         }
         let was_searching = searching.is_some();
         let Some(evidence) = searching.or_else(|| self.shared.sleep.start_searching()) else {
             // What nobody is in a hurry for is nobody's in particular either.
             let Some(task) = self.shared.inbox.take(Priority::Low) else {
-                return Turn::Sleep(None);
+                return Some(Pause::Sleep(None));
             };
             self.run_task(task);
-            return Turn::Ran;
+            return None;
         };
         let Some(found) = self.search() else {
             if was_searching {
                 self.counters().useless_wakes.add_owned(1);
             }
-            return Turn::Sleep(Some(evidence));
+            return Some(Pause::Sleep(Some(evidence)));
         };
         self.shared.sleep.stop_searching(evidence, || self.shared.last_look(self.index));
         self.run_found(found);
-        Turn::Ran
+        None
     }
 
     #[inline(always)]
@@ -413,7 +396,6 @@ impl Drop for Leave {
 mod tests {
     use executor_common::{Priority, closure_task};
 
-    use super::Turn;
     use crate::assemble::{Plan, assemble};
     use crate::context;
 
@@ -424,7 +406,7 @@ mod tests {
         let woken = shared.sleep.start_searching().expect("nobody else searches");
         let (task, handle) = closure_task(shared.domain, || 7);
         shared.submit(Priority::Normal, task);
-        assert!(matches!(workers[0].turn(None), Turn::Ran));
+        assert!(workers[0].turn(None).is_none());
         assert!(handle.is_finished(), "the worker had to run the task in this turn");
         shared.sleep.stop_searching(woken, || false);
     }

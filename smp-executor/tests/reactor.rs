@@ -6,23 +6,13 @@ mod support;
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
-use reactors::{End, TestReactor};
+use reactors::{End, TestReactor, runtime, sleep};
 use smp_executor::{Reactor, SmpExecutor, blocking, current_worker};
 use support::watched;
 
 fn pool_in(workers: usize, reactor: impl Reactor) -> SmpExecutor {
     SmpExecutor::builder().workers(workers).reactor(reactor).build().unwrap()
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-/// tokio's timer, made where the runtime is.
-async fn sleep(milliseconds: u64) {
-    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }
 
 /// Tasks from outside and from within, futures, forks, and a sleep between any two.

@@ -146,12 +146,11 @@ fn makers(builder: &AmpBuilder, role: Role) -> StateMakers {
 
 /// Whether there are the roles that states and reactors are for.
 fn check_roles(builder: &AmpBuilder, plan: &RolePlan) -> Result<(), BuildError> {
-    let is_missing = |role: &Role| !plan.roles().any(|config| config.role() == *role);
-    if let Some(role) = builder.states.iter().map(|(role, _)| *role).find(is_missing) {
-        return Err(BuildError::NoSuchRole { role, what: "a state" });
-    }
-    match builder.reactors.iter().map(|(role, _)| *role).find(is_missing) {
-        Some(role) => Err(BuildError::NoSuchRole { role, what: "a reactor" }),
+    let states = builder.states.iter().map(|(role, _)| (*role, "a state"));
+    let reactors = builder.reactors.iter().map(|(role, _)| (*role, "a reactor"));
+    let is_missing = |(role, _): &(Role, _)| !plan.roles().any(|config| config.role() == *role);
+    match states.chain(reactors).find(is_missing) {
+        Some((role, what)) => Err(BuildError::NoSuchRole { role, what }),
         None => Ok(()),
     }
 }

@@ -5,10 +5,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_io::Timer;
 use executor_common::{Reactor, block_on};
+
+/// One of tokio's, without threads.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// tokio's timer, made where the runtime is.
+#[allow(dead_code, reason = "not every package spawns futures")]
+pub(crate) async fn sleep(milliseconds: u64) {
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
 
 /// How a reactor ends before its worker.
 #[derive(Clone, Copy, Debug)]
